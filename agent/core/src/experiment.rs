@@ -1,0 +1,195 @@
+//! The spec of an experiment (`experiment.yaml`): text in, checked steps out. Running them is the agent's business.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::metric::MetricName;
+use crate::result::API_VERSION;
+use crate::schema::Problem;
+use crate::stats::DEFAULT_CONFIDENCE;
+use crate::suggest::nearest;
+use crate::task::Task;
+use crate::task::assess::Assess;
+
+/// An ordered list of steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// The steps, at least one.
+    pub steps: Vec<Step>,
+}
+
+/// One entry of a spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The work with its inputs.
+    pub task: Task,
+}
+
+/// Why a text is not a spec.
+#[derive(Debug, thiserror::Error)]
+pub enum SpecError {
+    /// Not YAML, or not the shape of a spec.
+    #[error("the experiment cannot be read")]
+    Yaml(#[source] Box<serde_yaml::Error>),
+    /// Written for another version of iter8.
+    #[error("the experiment has apiVersion `{0}`; this version of iter8 reads {API_VERSION}")]
+    ApiVersion(String),
+    /// No steps.
+    #[error("the experiment has no steps")]
+    Empty,
+    /// A step names a task that does not exist.
+    #[error("step {step} names `{task}`, which is not a task{}", did_you_mean(.task))]
+    UnknownTask {
+        /// Number of the step, from 1.
+        step: usize,
+        /// The name.
+        task: String,
+    },
+    /// A step has a condition.
+    #[error("step {step} (`{task}`) has `if`, which this version of iter8 does not evaluate")]
+    Condition {
+        /// Number of the step, from 1.
+        step: usize,
+        /// Its task.
+        task: String,
+    },
+    /// Inputs of a step are wrong.
+    #[error("step {step} (`{task}`): {}", sentences(.problems))]
+    Inputs {
+        /// Number of the step, from 1.
+        step: usize,
+        /// Its task.
+        task: String,
+        /// What is wrong with them.
+        problems: Vec<Problem>,
+    },
+}
+
+fn did_you_mean(task: &str) -> String {
+    match nearest(task, Task::NAMES) {
+        Some(meant) => format!("; did you mean `{meant}`?"),
+        None => format!("; known are {}", Task::NAMES.join(", ")),
+    }
+}
+
+fn sentences(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RawExperiment {
+    #[serde(default)]
+    api_version: Option<String>,
+    #[serde(default)]
+    spec: Vec<RawStep>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStep {
+    task: String,
+    #[serde(default, rename = "if")]
+    condition: Option<String>,
+    #[serde(default)]
+    with: Value,
+}
+
+impl Experiment {
+    /// Reads a spec strictly.
+    ///
+    /// # Errors
+    /// The first step that is wrong, with its number, name and every problem of its inputs.
+    pub fn parse(text: &str) -> Result<Self, SpecError> {
+        let raw: RawExperiment = serde_yaml::from_str(text).map_err(|error| SpecError::Yaml(Box::new(error)))?;
+        if let Some(version) = raw.api_version.filter(|version| version != API_VERSION) {
+            return Err(SpecError::ApiVersion(version));
+        }
+        if raw.spec.is_empty() {
+            return Err(SpecError::Empty);
+        }
+        let steps = raw.spec.into_iter().enumerate().map(|(index, raw)| Step::parse(index + 1, raw));
+        Ok(Self { steps: steps.collect::<Result<_, _>>()? })
+    }
+
+    /// Names of the tasks, in order.
+    pub fn task_names(&self) -> Vec<&'static str> {
+        self.steps.iter().map(|step| step.task.name()).collect()
+    }
+
+    /// The percentiles of `provider`'s latency that some objective of this experiment needs.
+    pub fn percentiles(&self, provider: &str) -> Vec<f64> {
+        let names = self.objectives().flat_map(Assess::metrics).filter_map(|name| name.parse::<MetricName>().ok());
+        let wanted = names.filter(|name| name.provider == provider).filter_map(|name| name.percentile());
+        // Through the text form, because floats have no order of their own.
+        let sorted: BTreeSet<String> = wanted.map(|percentile| percentile.to_string()).collect();
+        sorted.iter().filter_map(|percentile| percentile.parse().ok()).collect()
+    }
+
+    /// The confidence level of all intervals: the one that the first `assess` step asks for, or the usual one.
+    pub fn confidence(&self) -> f64 {
+        self.objectives().find_map(|assess| assess.confidence).map_or(DEFAULT_CONFIDENCE, |level| level.0)
+    }
+
+    fn objectives(&self) -> impl Iterator<Item = &Assess> {
+        self.steps.iter().filter_map(|step| match &step.task {
+            Task::Assess(assess) => Some(assess),
+            Task::Ready(_) | Task::Http(_) => None,
+        })
+    }
+}
+
+impl Step {
+    fn parse(step: usize, raw: RawStep) -> Result<Self, SpecError> {
+        let RawStep { task, condition, with } = raw;
+        if condition.is_some() {
+            return Err(SpecError::Condition { step, task });
+        }
+        match Task::parse(&task, &with) {
+            None => Err(SpecError::UnknownTask { step, task }),
+            Some(Err(problems)) => Err(SpecError::Inputs { step, task, problems }),
+            Some(Ok(task)) => Ok(Self { task }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "apiVersion: iter8.tools/v1\nspec:\n- task: http\n  with: {url: 'http://a', numRequests: 5}\n- task: assess\n  with:\n    confidence: 0.9\n    SLOs: {upper: {http/latency-p97.50: 5, grpc/latency/p1: 1}}\n";
+
+    #[test]
+    fn reads_the_steps_in_order() {
+        let experiment = Experiment::parse(GOOD).unwrap();
+        assert_eq!(experiment.task_names(), ["http", "assess"]);
+        assert_eq!(experiment.confidence(), 0.9);
+        assert_eq!(experiment.percentiles("http"), [97.5]);
+    }
+
+    #[test]
+    fn says_which_step_is_wrong_and_how() {
+        for (text, message) in [
+            ("spec: []", "the experiment has no steps"),
+            (
+                "apiVersion: v9\nspec: [{task: http}]",
+                "the experiment has apiVersion `v9`; this version of iter8 reads iter8.tools/v1",
+            ),
+            ("spec: [{task: htp}]", "step 1 names `htp`, which is not a task; did you mean `http`?"),
+            (
+                "spec: [{task: assess}, {task: http, with: {urll: 'http://a'}}]",
+                "step 2 (`http`): `urll` is not a known key; did you mean `url`?",
+            ),
+            (
+                "spec: [{task: assess, if: 'SLOs()'}]",
+                "step 1 (`assess`) has `if`, which this version of iter8 does not evaluate",
+            ),
+        ] {
+            assert_eq!(Experiment::parse(text).unwrap_err().to_string(), message);
+        }
+        assert!(matches!(Experiment::parse("spec: [{task: http, iff: x}]"), Err(SpecError::Yaml(_))));
+        assert!(matches!(Experiment::parse("spec: [{task: http"), Err(SpecError::Yaml(_))));
+    }
+}

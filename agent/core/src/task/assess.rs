@@ -1,0 +1,102 @@
+//! Inputs of the task `assess`: the objectives, and how strictly they are judged.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::metric::MetricName;
+use crate::scalar::Real;
+use crate::schema::Problem;
+
+/// Judges objectives on what the steps before it measured.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Assess {
+    /// The objectives.
+    #[serde(default, rename = "SLOs", skip_serializing_if = "Option::is_none")]
+    pub slos: Option<Slos>,
+    /// What becomes of an objective whose metric is missing or rests on too few samples.
+    #[serde(default)]
+    pub no_data: NoData,
+    /// Confidence level between 0.5 and 1, for example 0.95. When given, an objective passes only if the whole
+    /// interval keeps the limit and fails only if none of it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Real>,
+}
+
+/// Limits by name of metric.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Slos {
+    /// The value must not exceed the limit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upper: BTreeMap<String, Real>,
+    /// The value must not fall below the limit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lower: BTreeMap<String, Real>,
+}
+
+/// What a lack of data means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NoData {
+    /// Nothing can be said.
+    #[default]
+    Inconclusive,
+    /// The objective fails.
+    Fail,
+}
+
+impl Assess {
+    /// Names of all metrics that have a limit.
+    pub fn metrics(&self) -> impl Iterator<Item = &String> {
+        self.slos.iter().flat_map(|slos| slos.upper.keys().chain(slos.lower.keys()))
+    }
+
+    pub(crate) fn validate(&self) -> Vec<Problem> {
+        let names = self.slos.iter().flat_map(|slos| {
+            let upper = slos.upper.keys().map(|name| ("SLOs.upper", name));
+            upper.chain(slos.lower.keys().map(|name| ("SLOs.lower", name)))
+        });
+        let mut problems: Vec<Problem> = names
+            .filter(|(_, name)| name.parse::<MetricName>().is_err())
+            .map(|(place, name)| Problem::at(place, format!("has `{name}`, which is not a metric name: write it as provider/name, for example http/latency-mean")))
+            .collect();
+        if let Some(level) = self.confidence.filter(|level| level.0 < 0.5 || level.0 >= 1.0) {
+            problems.push(Problem::at("confidence", format!("must be at least 0.5 and below 1, got {}", level.0)));
+        }
+        problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::task::Task;
+
+    fn problems(with: &serde_json::Value) -> Vec<String> {
+        Task::parse("assess", with).expect("is a task").unwrap_err().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn bad_objectives_are_named() {
+        for (with, message) in [
+            (
+                json!({ "SLOs": { "upper": { "latency": 5 } } }),
+                "`SLOs.upper` has `latency`, which is not a metric name: write it as provider/name, for example http/latency-mean",
+            ),
+            (
+                json!({ "SLOs": { "upper": { "http/latency-mean": "fast" } } }),
+                "`SLOs.upper.http/latency-mean` must be a number, got \"fast\"",
+            ),
+            (json!({ "SLOs": { "uper": {} } }), "`SLOs.uper` is not a known key; did you mean `upper`?"),
+            (json!({ "slos": {} }), "`slos` is not a known key; did you mean `SLOs`?"),
+            (json!({ "confidence": 95 }), "`confidence` must be at least 0.5 and below 1, got 95"),
+            (json!({ "noData": "pass" }), "`noData` must be one of inconclusive, fail, got \"pass\""),
+        ] {
+            assert_eq!(problems(&with), [message], "{with}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The closed set of tasks and their inputs. What a task does is the agent's business.
+
+pub mod assess;
+pub mod http;
+pub mod ready;
+
+use serde_json::Value;
+
+use crate::schema::{Problem, check, schema_of};
+
+/// A kind of work with its inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Task {
+    /// Waits until objects of the cluster are ready.
+    Ready(ready::Ready),
+    /// Sends HTTP requests and measures the answers.
+    Http(http::Http),
+    /// Judges objectives on what was measured.
+    Assess(assess::Assess),
+}
+
+impl Task {
+    /// The names of all tasks, in the order in which they are documented.
+    pub const NAMES: [&'static str; 3] = ["ready", "http", "assess"];
+
+    /// The task's name in a spec and in values.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Ready(_) => "ready",
+            Self::Http(_) => "http",
+            Self::Assess(_) => "assess",
+        }
+    }
+
+    /// The inputs `with` of the task called `name`; None when there is no such task.
+    ///
+    /// # Errors
+    /// Every problem of the inputs, each with its place relative to them.
+    pub fn parse(name: &str, with: &Value) -> Option<Result<Self, Vec<Problem>>> {
+        match name {
+            "ready" => Some(read(with, ready::Ready::validate).map(Self::Ready)),
+            "http" => Some(read(with, http::Http::validate).map(Self::Http)),
+            "assess" => Some(read(with, assess::Assess::validate).map(Self::Assess)),
+            _ => None,
+        }
+    }
+}
+
+/// Reads inputs strictly: by their schema first, because its messages have places and suggestions, then as a type,
+/// then by the rules that span several keys.
+fn read<T>(with: &Value, validate: impl Fn(&T) -> Vec<Problem>) -> Result<T, Vec<Problem>>
+where
+    T: serde::de::DeserializeOwned + schemars::JsonSchema,
+{
+    let empty = Value::Object(serde_json::Map::new());
+    let with = if with.is_null() { &empty } else { with };
+    let problems = check(with, &schema_of::<T>());
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let inputs: T = serde_json::from_value(with.clone()).map_err(|error| vec![Problem::at("", error.to_string())])?;
+    let problems = validate(&inputs);
+    if problems.is_empty() { Ok(inputs) } else { Err(problems) }
+}

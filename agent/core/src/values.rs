@@ -1,0 +1,261 @@
+//! The values of the chart `iter8` as one type: the source of `values.schema.json` and of the check of what users set.
+//! Merging values and rendering the chart are the business of other crates.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::cron;
+use crate::scalar::{Count, Text};
+use crate::schema::{Problem, check, schema_of};
+use crate::suggest::nearest;
+use crate::task::Task;
+use crate::task::assess::Assess;
+use crate::task::http::Http;
+use crate::task::ready::Ready;
+
+/// Values of an experiment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Values of an experiment")]
+pub struct Values {
+    /// The tasks to run, in this order: ready, http, assess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Vec<Text>>,
+    /// What runs the experiment.
+    #[serde(default)]
+    pub runner: Runner,
+    /// When the loops of a cronjob begin, in cron's form: "*/5 * * * *".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cronjob_schedule: Option<Text>,
+    /// Inputs of the task ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready: Option<Ready>,
+    /// Inputs of the task http.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Http>,
+    /// Inputs of the task assess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assess: Option<Assess>,
+    /// Image of the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Text>,
+    /// Image of the agent, under the name that Iter8 v0.13 gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iter8_image: Option<Text>,
+    /// Ignored; Iter8 v0.13 chose its chart by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub major_minor: Option<Text>,
+    /// When the image is pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_pull_policy: Option<PullPolicy>,
+    /// Secrets with credentials of the image's registry, as a pod lists them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_pull_secrets: Option<Vec<Map<String, Value>>>,
+    /// How much the agent logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<LogLevel>,
+    /// Requests and limits of the agent's container.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Map<String, Value>>,
+    /// An existing service account to use; no account, role or binding is made then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_name: Option<Text>,
+    /// Security context of the pod; a key set to null is left to the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_context: Option<Map<String, Value>>,
+    /// Labels of the pod beside iter8's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_labels: Option<BTreeMap<String, Text>>,
+    /// Annotations of the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_annotations: Option<BTreeMap<String, Text>>,
+    /// Labels that a node must carry to run the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node_selector: Option<BTreeMap<String, Text>>,
+    /// Taints that the pod tolerates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tolerations: Option<Vec<Map<String, Value>>>,
+    /// Where the pod may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub affinity: Option<Map<String, Value>>,
+    /// Priority class of the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority_class_name: Option<Text>,
+    /// Seconds after which a finished job is deleted; its result stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_seconds_after_finished: Option<Count>,
+    /// Seconds after which the job is stopped; worked out from the tasks when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub active_deadline_seconds: Option<Count>,
+    /// Values of charts that this one is part of; Helm passes them on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global: Option<Map<String, Value>>,
+}
+
+/// What runs an experiment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Runner {
+    /// A Job: one loop.
+    #[default]
+    Job,
+    /// A CronJob: a loop at every tick of its schedule.
+    Cronjob,
+    /// Nothing; only the secrets and the permissions are made.
+    None,
+}
+
+/// How much the agent logs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Everything.
+    Trace,
+    /// What a developer of iter8 wants to know.
+    Debug,
+    /// What happens.
+    #[default]
+    Info,
+    /// What should not happen.
+    #[serde(alias = "warning")]
+    Warn,
+    /// What failed.
+    Error,
+}
+
+/// When a kubelet pulls an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum PullPolicy {
+    /// At every start.
+    Always,
+    /// When the node does not have it.
+    IfNotPresent,
+    /// Never.
+    Never,
+}
+
+/// `values.schema.json` of the chart.
+pub fn schema() -> Value {
+    schema_of::<Values>()
+}
+
+/// Every problem of merged values: keys and types by the schema, then each named task's inputs, then what spans
+/// several keys.
+pub fn problems(values: &Value) -> Vec<Problem> {
+    let mut problems = check(values, &schema());
+    let tasks = values.get("tasks").and_then(Value::as_array);
+    let names: Vec<&str> = tasks.into_iter().flatten().filter_map(Value::as_str).collect();
+    if names.is_empty() && !problems.iter().any(|problem| problem.path.starts_with("tasks")) {
+        problems.push(Problem::at("tasks", "is required: name the tasks to run, as in tasks={ready,http,assess}"));
+    }
+    let mut seen = Vec::new();
+    for name in names {
+        // A task that is named twice has one set of inputs; its problems are said once.
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        let inputs = values.get(name).unwrap_or(&Value::Null);
+        match Task::parse(name, inputs) {
+            None => problems.push(Problem::at("tasks", unknown_task(name))),
+            Some(Ok(_)) => {}
+            Some(Err(found)) => {
+                let found = found.into_iter().map(|problem| problem.under(name));
+                for problem in found {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
+            }
+        }
+    }
+    problems.extend(schedule_problem(values));
+    problems
+}
+
+fn unknown_task(name: &str) -> String {
+    let known = Task::NAMES.join(", ");
+    match nearest(name, Task::NAMES) {
+        Some(meant) => format!("names `{name}`, which is not a task; did you mean `{meant}`?"),
+        None => format!("names `{name}`, which is not a task; known are {known}"),
+    }
+}
+
+fn schedule_problem(values: &Value) -> Option<Problem> {
+    let runner = values.get("runner").and_then(Value::as_str);
+    match (runner, values.get("cronjobSchedule").and_then(Value::as_str)) {
+        (Some("cronjob"), None) => {
+            Some(Problem::at("cronjobSchedule", "is required with runner=cronjob, for example \"*/5 * * * *\""))
+        }
+        (_, Some(text)) => cron::parse(text).err().map(|error| Problem::at("cronjobSchedule", error.to_string())),
+        (_, None) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn said(values: &Value) -> Vec<String> {
+        problems(values).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_documented_example_has_no_problem() {
+        let values = json!({
+            "tasks": ["ready", "http", "assess"],
+            "ready": { "deploy": "httpbin", "service": "httpbin", "timeout": "60s" },
+            "http": { "url": "http://httpbin.default/get", "numRequests": 200, "qps": "50" },
+            "assess": { "SLOs": { "upper": { "http/latency-mean": 50, "http/error-count": 0 } } },
+            "runner": "job",
+        });
+        assert_eq!(said(&values), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_problem_is_named_once_with_its_place() {
+        for (values, messages) in [
+            (json!({}), vec!["`tasks` is required: name the tasks to run, as in tasks={ready,http,assess}"]),
+            (json!({ "tasks": ["htpp"] }), vec!["`tasks` names `htpp`, which is not a task; did you mean `http`?"]),
+            (
+                json!({ "tasks": ["banana"] }),
+                vec!["`tasks` names `banana`, which is not a task; known are ready, http, assess"],
+            ),
+            (
+                json!({ "tasks": ["http"], "http": { "url": "http://a", "numRequest": 5 } }),
+                vec!["`http.numRequest` is not a known key; did you mean `numRequests`?"],
+            ),
+            (
+                json!({ "tasks": ["http"], "htpp": {} }),
+                vec![
+                    "`htpp` is not a known key; did you mean `http`?",
+                    "`http.url` is required: set it to what to request, as in http://httpbin.default/get",
+                ],
+            ),
+            (json!({ "tasks": "http" }), vec!["`tasks` must be a list, got \"http\""]),
+            (
+                json!({ "tasks": ["http"], "http": { "url": "http://a" }, "runner": "jobs" }),
+                vec!["`runner` must be one of job, cronjob, none, got \"jobs\"; did you mean `job`?"],
+            ),
+            (
+                json!({ "tasks": ["http"], "http": { "url": "http://a" }, "runner": "cronjob" }),
+                vec!["`cronjobSchedule` is required with runner=cronjob, for example \"*/5 * * * *\""],
+            ),
+        ] {
+            assert_eq!(said(&values), messages, "{values}");
+        }
+    }
+
+    #[test]
+    fn completion_knows_the_keys_of_every_task() {
+        let keys: Vec<String> = crate::schema::paths(&schema()).into_iter().map(|(path, _)| path).collect();
+        for key in ["tasks", "http.url", "http.numRequests", "ready.deploy", "assess.SLOs.upper", "runner"] {
+            assert!(keys.iter().any(|known| known == key), "{key}");
+        }
+    }
+}
