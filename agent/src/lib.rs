@@ -1,1 +1,12 @@
-//! Placeholder while the workspace is laid out.
+//! Runs experiments: in a cluster as the program `iter8-agent`, or in process for a local run of the plugin.
+//!
+//! [`runner::run`] takes the steps of an experiment in order; [`tasks`] holds what each kind of task does; the result
+//! goes to a [`store::ResultStore`] at every step. Deciding what a measurement means is iter8-core's business, sending
+//! load that of iter8-load.
+
+pub mod args;
+pub mod redact;
+pub mod runner;
+pub mod shutdown;
+pub mod store;
+pub mod tasks;

@@ -1,6 +1,7 @@
 //! The spec of an experiment (`experiment.yaml`): text in, checked steps out. Running them is the agent's business.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -133,6 +134,21 @@ impl Experiment {
         self.objectives().find_map(|assess| assess.confidence).map_or(DEFAULT_CONFIDENCE, |level| level.0)
     }
 
+    /// How long one loop takes at most when nothing is late: the loads in full and every wait to its timeout.
+    pub fn expected_duration(&self) -> Duration {
+        let expected = |step: &Step| match &step.task {
+            Task::Ready(ready) => ready.timeout(),
+            Task::Http(http) => http.expected_duration().saturating_add(http.timeout()),
+            Task::Assess(_) => Duration::ZERO,
+        };
+        // A year is longer than any experiment, and small enough for every sum and every field of the cluster.
+        self.steps
+            .iter()
+            .map(expected)
+            .fold(Duration::ZERO, Duration::saturating_add)
+            .min(Duration::from_secs(31_536_000))
+    }
+
     fn objectives(&self) -> impl Iterator<Item = &Assess> {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),
@@ -167,6 +183,8 @@ mod tests {
         assert_eq!(experiment.task_names(), ["http", "assess"]);
         assert_eq!(experiment.confidence(), 0.9);
         assert_eq!(experiment.percentiles("http"), [97.5]);
+        // Five requests at eight a second, and three seconds for the last answer.
+        assert_eq!(experiment.expected_duration(), Duration::from_millis(3_625));
     }
 
     #[test]

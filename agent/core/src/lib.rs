@@ -11,6 +11,7 @@ pub mod assess;
 pub mod condition;
 pub mod cron;
 pub mod duration;
+pub mod exit_code;
 pub mod experiment;
 pub mod legacy;
 pub mod metric;
@@ -25,6 +26,7 @@ pub mod values;
 pub mod verdict;
 
 pub use duration::GoDuration;
+pub use exit_code::ExitCode;
 pub use experiment::{Experiment, SpecError, Step};
 pub use metric::{Metric, MetricKind, MetricName, Observation};
 pub use result::{ExperimentResult, Phase};

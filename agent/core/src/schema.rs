@@ -56,6 +56,11 @@ pub fn check(value: &Value, schema: &Value) -> Vec<Problem> {
     problems
 }
 
+/// Takes out every key that the schema does not know.
+pub fn prune_unknown(value: &mut Value, schema: &Value) {
+    Checker { root: schema }.prune(value, schema);
+}
+
 /// The dotted paths of all keys that a schema knows, with their descriptions, for completion.
 pub fn paths(schema: &Value) -> Vec<(String, String)> {
     let mut found = Vec::new();
@@ -87,9 +92,11 @@ impl<'a> Checker<'a> {
     }
 
     fn check(&self, path: &str, value: &Value, schema: &'a Value, problems: &mut Vec<Problem>) {
-        let schema = self.resolved(schema);
-        let Some(rules) = schema.as_object() else { return };
-        if value.is_null() && (types(rules).is_empty() || types(rules).contains(&"null")) {
+        let allows_null = |branch: &Value| branch.get("type").and_then(Value::as_str) == Some("null");
+        let optional =
+            schema.get("anyOf").and_then(Value::as_array).is_some_and(|branches| branches.iter().any(allows_null));
+        let Some(rules) = self.resolved(schema).as_object() else { return };
+        if value.is_null() && (optional || types(rules).contains(&"null")) {
             return;
         }
         if let Some(allowed) = words(rules) {
@@ -149,6 +156,31 @@ impl<'a> Checker<'a> {
             if !entries.contains_key(key) {
                 problems.push(Problem::at(&join(path, key), "is required"));
             }
+        }
+    }
+
+    fn prune(&self, value: &mut Value, schema: &'a Value) {
+        let rules = self.resolved(schema);
+        match value {
+            Value::Object(entries) => {
+                let properties = rules.get("properties").and_then(Value::as_object);
+                let others = rules.get("additionalProperties");
+                entries.retain(|key, _| {
+                    properties.is_some_and(|properties| properties.contains_key(key))
+                        || others != Some(&Value::Bool(false))
+                });
+                for (key, entry) in entries {
+                    if let Some(schema) = properties.and_then(|properties| properties.get(key)).or(others) {
+                        self.prune(entry, schema);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                if let Some(schema) = rules.get("items") {
+                    items.iter_mut().for_each(|item| self.prune(item, schema));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -260,5 +292,35 @@ fn shown(value: &Value) -> String {
             let text = scalar.to_string();
             if text.chars().count() > 60 { text.chars().take(57).collect::<String>() + "…" } else { text }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn unknown_keys_are_taken_out_and_free_keys_stay() {
+        let schema = crate::values::schema();
+        let mut values = json!({
+            "tasks": ["http"], "htpp": 1,
+            "http": { "url": "http://a", "urll": 1, "headers": { "X": "y" }, "errorRanges": [{ "lower": 1, "lowwer": 2 }] },
+            "assess": { "SLOs": { "upper": { "http/error-count": 0 }, "uper": {} } },
+        });
+        prune_unknown(&mut values, &schema);
+        let kept = json!({
+            "tasks": ["http"],
+            "http": { "url": "http://a", "headers": { "X": "y" }, "errorRanges": [{ "lower": 1 }] },
+            "assess": { "SLOs": { "upper": { "http/error-count": 0 } } },
+        });
+        assert_eq!(values, kept);
+    }
+
+    #[test]
+    fn a_null_is_allowed_where_a_key_is_optional() {
+        let schema = crate::values::schema();
+        assert_eq!(check(&json!({ "http": null, "image": null }), &schema), []);
     }
 }

@@ -147,7 +147,7 @@ impl Http {
         let mut problem = |key: &str, message: String| problems.push(Problem::at(key, message));
         match self.url.as_ref().map(|url| url.0.trim()) {
             None | Some("") => {
-                problem("url", "is required: set it to what to request, as in http://httpbin.default/get".to_owned())
+                problem("url", "is required: set it to what to request, as in http://httpbin.default/get".to_owned());
             }
             Some(url) => {
                 let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));

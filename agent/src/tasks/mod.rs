@@ -1,0 +1,89 @@
+//! What each task does, one file per task. The set is closed: a new task is a new arm of the match below.
+
+mod assess;
+mod http;
+mod ready;
+
+use std::path::PathBuf;
+
+use iter8_core::{Experiment, ExperimentResult, Task};
+use tokio_util::sync::CancellationToken;
+
+pub use ready::readiness;
+
+/// What a task works with.
+pub struct TaskContext<'a> {
+    /// The experiment that the task is a step of.
+    pub experiment: &'a Experiment,
+    /// The result that it adds to.
+    pub result: &'a mut ExperimentResult,
+    /// The cluster; None in a local run.
+    pub client: Option<&'a kube::Client>,
+    /// The experiment's namespace; empty in a local run.
+    pub namespace: &'a str,
+    /// Fires when the task has to stop.
+    pub cancel: &'a CancellationToken,
+    /// Takes a few words on how far the task is.
+    pub progress: &'a (dyn Fn(String) + Sync),
+}
+
+/// Why a task did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Stopped from outside; what it measured is in the result.
+    #[error("stopped")]
+    Cancelled,
+    /// A defect of the task.
+    #[error("a defect of iter8: {0}")]
+    Panicked(String),
+    /// The task needs a cluster and there is none.
+    #[error("the task needs a cluster: launch without --local")]
+    NoCluster,
+    /// Objects were not ready in time.
+    #[error("not ready after {timeout}: {missing}")]
+    NotReady {
+        /// How long it waited.
+        timeout: iter8_core::GoDuration,
+        /// What is missing.
+        missing: String,
+    },
+    /// The cluster refused to say whether an object is ready.
+    #[error("cannot read {object}")]
+    Unreadable {
+        /// The object.
+        object: String,
+        /// What the cluster said.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// A file with the body of a request cannot be read.
+    #[error("cannot read the payload {}", path.display())]
+    Payload {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// An input that only the task itself could check is wrong.
+    #[error("`{key}` is wrong")]
+    Input {
+        /// Key of the input.
+        key: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The load could not be generated.
+    #[error(transparent)]
+    Load(#[from] iter8_load::LoadError),
+}
+
+/// Runs one task. On success returns what it did, in a sentence.
+pub(crate) async fn run(task: &Task, context: TaskContext<'_>) -> Result<String, TaskError> {
+    match task {
+        Task::Ready(inputs) => ready::run(inputs, context).await,
+        Task::Http(inputs) => http::run(inputs, context).await,
+        Task::Assess(inputs) => Ok(assess::run(inputs, context)),
+    }
+}

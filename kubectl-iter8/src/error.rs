@@ -1,0 +1,120 @@
+//! The one place that turns errors of the libraries into a sentence, hints and an exit code. Printing them is the
+//! printer's business.
+
+use std::error::Error;
+use std::io;
+
+use iter8_agent::runner::RunError;
+use iter8_cluster::ClusterError;
+use iter8_core::ExitCode;
+use iter8_core::schema::Problem;
+
+use crate::connect::{ApiFailure, ConnectError};
+use crate::local::StoreError;
+use crate::values::ValuesError;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct CliError {
+    code: ExitCode,
+    text: String,
+    hints: Vec<String>,
+}
+
+impl CliError {
+    /// An error in kubectl's form `error: <message>`.
+    pub fn new(code: ExitCode, message: impl AsRef<str>) -> Self {
+        Self::verbatim(code, format!("error: {}", message.as_ref()))
+    }
+
+    /// An error whose text is complete.
+    pub fn verbatim(code: ExitCode, text: String) -> Self {
+        Self { code, text, hints: Vec::new() }
+    }
+
+    /// The command line or the values are wrong.
+    pub fn usage(message: impl AsRef<str>) -> Self {
+        Self::new(ExitCode::Usage, message)
+    }
+
+    /// Values with problems, one line each.
+    pub fn values(problems: &[Problem]) -> Self {
+        let text = match problems {
+            [one] => format!("error: invalid values: {one}"),
+            several => {
+                let lines: Vec<String> = several.iter().map(|problem| format!("* {problem}")).collect();
+                format!("error: invalid values:\n{}", lines.join("\n"))
+            }
+        };
+        Self::verbatim(ExitCode::Usage, text)
+    }
+
+    /// Stdout or a file cannot be written to.
+    pub fn output(error: io::Error) -> Self {
+        Self::new(ExitCode::Cluster, format!("cannot write the output: {error}"))
+    }
+
+    /// Adds what to do about it.
+    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit code.
+    pub const fn code(&self) -> ExitCode {
+        self.code
+    }
+
+    /// The sentence.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What to do about it.
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+}
+
+/// An error with its causes, as one sentence. Causes that the text already holds are not repeated.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl From<ValuesError> for CliError {
+    fn from(error: ValuesError) -> Self {
+        Self::usage(chain(&error))
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::NotFound { .. } => Self::new(ExitCode::NotFound, chain(&error))
+                .hinted("`kubectl iter8 get --local` lists the groups of this machine"),
+            StoreError::NoDirectory => Self::new(ExitCode::Cluster, chain(&error)).hinted("set HOME or XDG_DATA_HOME"),
+            StoreError::Io { .. } | StoreError::Corrupt { .. } => Self::new(ExitCode::Cluster, chain(&error)),
+        }
+    }
+}
+
+impl From<RunError> for CliError {
+    fn from(error: RunError) -> Self {
+        Self::new(ExitCode::Cluster, chain(&error))
+    }
+}
+
+impl From<io::Error> for CliError {
+    fn from(error: io::Error) -> Self {
+        Self::new(ExitCode::Internal, error.to_string())
+    }
+}

@@ -1,0 +1,92 @@
+//! From values to what is launched: merge, check, complete, render. Pure; reading values and applying objects happen
+//! elsewhere.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use iter8_cluster::chart::{Chart, Release, coalesce, render};
+use iter8_cluster::{Group, Revision};
+use iter8_core::schema::Problem;
+use iter8_core::values::{problems, schema};
+use iter8_core::{ExitCode, Experiment};
+use serde_json::{Value, json};
+
+use crate::error::{CliError, chain};
+
+/// How strictly values are checked, in kubectl's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Validate {
+    /// An unknown key is an error.
+    #[default]
+    Strict,
+    /// An unknown key is left out with a warning.
+    Warn,
+    /// An unknown key is left out silently.
+    Ignore,
+}
+
+/// Values that passed every check, with their chart.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    pub(crate) chart: Chart,
+    /// What the user set, merged; this is what history keeps.
+    pub(crate) user_values: Value,
+    /// With the chart's defaults.
+    pub(crate) values: Value,
+    /// Remarks for the user.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Merges what the user set with the chart's defaults and checks it.
+pub(crate) fn check(user_values: Value, validate: Validate) -> Result<Checked, CliError> {
+    let chart = Chart::embedded("iter8").map_err(internal)?;
+    let (mut values, mut warnings) = coalesce(&user_values, &chart.defaults);
+    let (unknown, wrong): (Vec<Problem>, Vec<Problem>) = problems(&values).into_iter().partition(|p| p.unknown_key);
+    match validate {
+        Validate::Strict if !unknown.is_empty() || !wrong.is_empty() => {
+            let all: Vec<Problem> = wrong.into_iter().chain(unknown).collect();
+            return Err(CliError::values(&all));
+        }
+        _ if !wrong.is_empty() => return Err(CliError::values(&wrong)),
+        Validate::Strict | Validate::Ignore => {}
+        Validate::Warn => warnings.extend(unknown.iter().map(ToString::to_string)),
+    }
+    if !unknown.is_empty() {
+        iter8_core::schema::prune_unknown(&mut values, &schema());
+    }
+    complete(&mut values)?;
+    Ok(Checked { chart, user_values, values, warnings })
+}
+
+/// Fills in what follows from the tasks: a job that takes far longer than they can is stopped by the cluster.
+fn complete(values: &mut Value) -> Result<(), CliError> {
+    if values.get("activeDeadlineSeconds").is_none_or(Value::is_null) {
+        let seconds = (expected(values)? * 2 + DEADLINE_SLACK).as_secs();
+        values["activeDeadlineSeconds"] = json!(seconds);
+    }
+    Ok(())
+}
+
+/// What scheduling, pulling an image and waiting for a slow target may take beside the tasks.
+const DEADLINE_SLACK: Duration = Duration::from_secs(600);
+
+/// How long the tasks take at most when nothing is late.
+fn expected(values: &Value) -> Result<Duration, CliError> {
+    let tasks = values["tasks"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let steps: Vec<Value> = tasks.map(|task| json!({ "task": task, "with": values[task] })).collect();
+    let spec = json!({ "spec": steps }).to_string();
+    let experiment = Experiment::parse(&spec).map_err(internal)?;
+    Ok(experiment.expected_duration())
+}
+
+impl Checked {
+    /// The objects of one revision.
+    pub(crate) fn render(&self, group: &Group, namespace: &str, revision: Revision) -> Result<Vec<Value>, CliError> {
+        let release = Release { name: group.clone(), namespace: namespace.to_owned(), revision, service: "kubectl-iter8".to_owned() };
+        render(&self.chart, &release, &self.values).map_err(|error| CliError::usage(chain(&error)))
+    }
+}
+
+fn internal(error: impl std::error::Error) -> CliError {
+    CliError::new(ExitCode::Internal, chain(&error))
+}

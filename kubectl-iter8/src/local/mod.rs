@@ -1,0 +1,7 @@
+//! Experiments without a cluster: the same runner in process, results in files of the user.
+
+mod run;
+mod store;
+
+pub use run::run_experiment;
+pub use store::{LocalGroup, LocalStore, MemoryStore, Revision, StoreError};
