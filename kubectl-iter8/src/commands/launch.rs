@@ -1,0 +1,181 @@
+//! `launch`: starts an experiment, in the cluster or in this process.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use iter8_cluster::{LaunchPlan, Launched};
+use iter8_core::condition::Condition;
+use iter8_core::{ExitCode, Experiment, GoDuration, Phase, Task};
+use serde_json::Value;
+
+use super::assert;
+use super::render::{first_revision, manifest};
+use crate::context::Context;
+use crate::error::{CliError, chain};
+use crate::experiment::{Checked, Validate, check};
+use crate::local::{LocalStore, run_experiment};
+use crate::source::GroupArgs;
+use crate::values::ValuesArgs;
+
+/// Launch an experiment
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  # Load-test a service and check two objectives
+  kubectl iter8 launch --set \"tasks={ready,http,assess}\" --set ready.deploy=httpbin \\
+    --set http.url=http://httpbin.default/get --set assess.SLOs.upper.http/latency-mean=50 \\
+    --set assess.SLOs.upper.http/error-count=0
+
+  # The same from a file, and wait for the verdict
+  kubectl iter8 launch -f values.yaml --wait
+
+  # Without a cluster, against a server that this machine reaches
+  kubectl iter8 launch --local --set \"tasks={http}\" --set http.url=http://127.0.0.1:8080")]
+pub(crate) struct LaunchArgs {
+    #[command(flatten)]
+    group: GroupArgs,
+    #[command(flatten)]
+    values: ValuesArgs,
+    /// Only show what would be done: \"client\" prints the objects, \"server\" lets the cluster check them
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "client", default_value = "none")]
+    dry_run: DryRun,
+    /// The dry run of Iter8 v0.13
+    #[arg(long = "dry", hide = true)]
+    dry: bool,
+    /// What to do about keys that nobody knows
+    #[arg(long, value_enum, default_value = "strict", num_args = 0..=1, default_missing_value = "strict")]
+    validate: Validate,
+    /// Launch the values of this earlier revision again; other values go over them
+    #[arg(long, value_name = "N", conflicts_with = "local")]
+    from_revision: Option<u32>,
+    /// Wait for the end and answer as `assert` does
+    #[arg(long)]
+    wait: bool,
+    /// How long to wait with --wait
+    #[arg(long, default_value_t = GoDuration(Duration::from_secs(3600)))]
+    timeout: GoDuration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum DryRun {
+    None,
+    Client,
+    Server,
+}
+
+pub(crate) async fn run(args: LaunchArgs, context: &Context) -> Result<ExitCode, CliError> {
+    let values = user_values(&args.values, args.from_revision, &args.group, context).await?;
+    let checked = check(values, args.validate)?;
+    checked.warnings.iter().for_each(|warning| context.printer.warning(warning));
+    let dry_run = if args.dry { DryRun::Client } else { args.dry_run };
+    match dry_run {
+        DryRun::Client => {
+            let objects = checked.render(&args.group.group, context.namespace_or_default(), first_revision())?;
+            context.printer.data(&manifest(&objects)?)?;
+            return Ok(ExitCode::Satisfied);
+        }
+        DryRun::Server => return dry_run_server(&args, &checked, context).await,
+        DryRun::None => {}
+    }
+    if args.group.local { launch_local(&args, &checked, context).await } else { launch_in_cluster(&args, checked, context).await }
+}
+
+/// What the user set, over the values of an earlier revision if one is named.
+pub(super) async fn user_values(
+    values: &ValuesArgs,
+    from_revision: Option<u32>,
+    group: &GroupArgs,
+    context: &Context,
+) -> Result<Value, CliError> {
+    let given = values.merge().await?;
+    let Some(revision) = from_revision else { return Ok(given) };
+    let client = context.client().await?;
+    let earlier = iter8_cluster::values_of(&client, context.namespace()?, &group.group, revision).await;
+    let earlier = earlier.map_err(|error| context.cluster_error(error))?;
+    Ok(crate::values::merge_maps(earlier, given))
+}
+
+async fn launch_in_cluster(args: &LaunchArgs, checked: Checked, context: &Context) -> Result<ExitCode, CliError> {
+    let client = context.client().await?;
+    let plan = plan(args, &checked, context)?;
+    let launched = iter8_cluster::launch(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
+    let Launched { revision, outcomes } = launched;
+    let lines: String = outcomes.iter().map(|outcome| format!("{outcome}\n")).collect();
+    context.printer.data(&lines)?;
+    let group = &args.group.group;
+    context.printer.status(&format!("experiment \"{group}\" launched, revision {revision}"));
+    if args.wait {
+        let conditions = [Condition::Completed, Condition::NoFailure, Condition::Slos];
+        let answer = assert::wait(context, group, Some(revision.number()), &conditions, args.timeout.0).await?;
+        return answer.print(context);
+    }
+    let flag = if group.as_str() == "default" { String::new() } else { format!(" -g {group}") };
+    context.printer.hint(&format!("next: kubectl iter8 assert{flag} --timeout 120s; kubectl iter8 report{flag}"));
+    Ok(ExitCode::Satisfied)
+}
+
+async fn dry_run_server(args: &LaunchArgs, checked: &Checked, context: &Context) -> Result<ExitCode, CliError> {
+    let client = context.client().await?;
+    let plan = plan(args, checked, context)?;
+    let outcomes = iter8_cluster::dry_run(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
+    let lines: String = outcomes.iter().map(|outcome| format!("{outcome} (server dry run)\n")).collect();
+    context.printer.data(&lines)?;
+    Ok(ExitCode::Satisfied)
+}
+
+fn plan<'a>(args: &'a LaunchArgs, checked: &'a Checked, context: &'a Context) -> Result<LaunchPlan<'a>, CliError> {
+    Ok(LaunchPlan {
+        group: &args.group.group,
+        namespace: context.namespace()?,
+        chart: &checked.chart,
+        user_values: &checked.user_values,
+        values: &checked.values,
+    })
+}
+
+async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -> Result<ExitCode, CliError> {
+    let group = &args.group.group;
+    let (spec, experiment) = local_experiment(checked, args)?;
+    if let Some(position) = experiment.steps.iter().position(|step| matches!(step.task, Task::Ready(_))) {
+        let message = format!("step {} (ready) waits for objects of a cluster, and a local experiment has none", position + 1);
+        return Err(CliError::usage(message).hinted("leave `ready` out of tasks, or launch without --local"));
+    }
+    let revision = LocalStore::of_user()?.begin(group.as_str(), &spec)?;
+    let result = run_experiment(&experiment, group.as_str(), revision.number, &revision, &context.printer).await?;
+    let Some(result) = result else { return Ok(ExitCode::Interrupted) };
+    context.printer.status(&format!("experiment \"{group}\" ran, revision {}: {}", revision.number, ending(&result)));
+    if args.wait {
+        let conditions = [Condition::Completed, Condition::NoFailure, Condition::Slos];
+        return assert::summed_up(&conditions, &result).print(context);
+    }
+    let flag = if group.as_str() == "default" { String::new() } else { format!(" -g {group}") };
+    context.printer.hint(&format!("next: kubectl iter8 report --local{flag}; kubectl iter8 assert --local{flag}"));
+    Ok(code(result.phase))
+}
+
+/// The experiment in the rendered spec Secret, as text and as type: a local run takes exactly what a cluster would.
+fn local_experiment(checked: &Checked, args: &LaunchArgs) -> Result<(String, Experiment), CliError> {
+    let objects = checked.render(&args.group.group, "default", first_revision())?;
+    let spec = iter8_cluster::spec_of(&objects)
+        .ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
+    let experiment = Experiment::parse(&spec).map_err(|error| CliError::usage(chain(&error)))?;
+    Ok((spec, experiment))
+}
+
+/// The exit code of a launch that ran to its end in the foreground.
+pub(super) const fn code(phase: Phase) -> ExitCode {
+    match phase {
+        Phase::Succeeded => ExitCode::Satisfied,
+        Phase::Failed => ExitCode::TaskFailed,
+        Phase::Cancelled => ExitCode::Interrupted,
+        Phase::Pending | Phase::Running => ExitCode::Internal,
+    }
+}
+
+fn ending(result: &iter8_core::ExperimentResult) -> String {
+    match (result.failed_step(), result.phase, result.verdict) {
+        (Some((number, step)), _, _) => format!("step {number} ({}) failed: {}", step.task, step.message),
+        (None, Phase::Cancelled, _) => "stopped, what it measured is kept".to_owned(),
+        (None, _, Some(verdict)) => format!("{verdict}, {}", result.verdict_reason),
+        (None, _, None) => "no verdict".to_owned(),
+    }
+}
