@@ -1,1 +1,35 @@
-//! Placeholder while the workspace is laid out.
+//! Sends load and records what came back.
+//!
+//! A [`Plan`] says what to send, when and for how long; [`run`] does it; the [`Report`] says what happened, and whether
+//! the measurement can be trusted. A plan can be split into shares and reports can be merged without loss, so that load
+//! can be spread over workers, processes and machines.
+//!
+//! The model is open: every request has an intended time that does not depend on the answers to others, and latency
+//! counts from it. A target that stalls therefore cannot hide its stall by holding back the requests that would have
+//! seen it ("coordinated omission").
+//!
+//! Nothing here knows of experiments or Kubernetes.
+#![warn(missing_docs)]
+
+mod clock;
+mod engine;
+mod error;
+mod fault;
+mod histogram;
+mod moments;
+mod plan;
+mod report;
+mod run;
+mod schedule;
+mod target;
+mod throttle;
+
+pub use error::LoadError;
+pub use fault::Fault;
+pub use histogram::Histogram;
+pub use moments::Moments;
+pub use plan::{Limit, Plan, Share, StatusRange};
+pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second};
+pub use run::{Progress, run};
+pub use schedule::Schedule;
+pub use target::{Identity, Target, Tls};

@@ -1,0 +1,176 @@
+//! From a URL to a connection: addresses, TCP, TLS, handshake.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ClientConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::call::{CallError, Connection, Sender};
+use crate::error::LoadError;
+use crate::report::ErrorKind;
+use crate::target::{Target, Tls};
+
+/// Makes connections to one target.
+pub(crate) struct Dialer {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    http2: bool,
+    addresses: tokio::sync::OnceCell<Vec<SocketAddr>>,
+    next: AtomicUsize,
+}
+
+impl Dialer {
+    pub(crate) fn new(target: &Target) -> Result<Self, LoadError> {
+        let no_host = || LoadError::Plan("the URL names no host".to_owned());
+        let host = target.url.host_str().ok_or_else(no_host)?.trim_matches(['[', ']']).to_owned();
+        let port = target.url.port_or_known_default().ok_or_else(no_host)?;
+        let tls = match target.url.scheme() {
+            "https" => {
+                let config = client_config(&target.tls, target.http2)?;
+                let name = target.tls.server_name.clone().unwrap_or_else(|| host.clone());
+                let name = ServerName::try_from(name).map_err(|error| LoadError::Tls(error.to_string()))?;
+                Some((TlsConnector::from(Arc::new(config)), name))
+            }
+            _ => None,
+        };
+        Ok(Self {
+            host,
+            port,
+            tls,
+            http2: target.http2,
+            addresses: tokio::sync::OnceCell::new(),
+            next: AtomicUsize::new(0),
+        })
+    }
+
+    /// Makes a connection. Addresses are looked up once, and connections spread over them.
+    pub(crate) async fn dial(&self) -> Result<Connection, CallError> {
+        let resolve = async || {
+            let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+            let found: Vec<SocketAddr> = found.map_err(|error| CallError::new(ErrorKind::Resolve, &error))?.collect();
+            if found.is_empty() { Err(CallError::without_detail(ErrorKind::Resolve)) } else { Ok(found) }
+        };
+        let addresses = self.addresses.get_or_try_init(resolve).await?;
+        let address = addresses[self.next.fetch_add(1, Ordering::Relaxed) % addresses.len()];
+        let stream = TcpStream::connect(address).await.map_err(|error| {
+            let kind =
+                if error.kind() == io::ErrorKind::ConnectionRefused { ErrorKind::Refused } else { ErrorKind::Connect };
+            CallError::new(kind, &error)
+        })?;
+        // Small requests must not wait for the answer to the one before.
+        stream.set_nodelay(true).map_err(|error| CallError::new(ErrorKind::Connect, &error))?;
+        match &self.tls {
+            None => handshake(TokioIo::new(stream), self.http2).await,
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await;
+                let stream = stream.map_err(|error| CallError::new(ErrorKind::Tls, &error))?;
+                let agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                handshake(TokioIo::new(stream), agreed).await
+            }
+        }
+    }
+}
+
+async fn handshake<S>(stream: S, http2: bool) -> Result<Connection, CallError>
+where
+    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+{
+    let failed = |error: hyper::Error| CallError::of_hyper(&error);
+    if http2 {
+        let (sender, driver) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.map_err(failed)?;
+        Ok(Connection::new(Sender::Http2(sender), driver))
+    } else {
+        let (sender, driver) = hyper::client::conn::http1::handshake(stream).await.map_err(failed)?;
+        Ok(Connection::new(Sender::Http1(sender), driver))
+    }
+}
+
+fn client_config(tls: &Tls, http2: bool) -> Result<ClientConfig, LoadError> {
+    let wrong = |error: &dyn std::fmt::Display| LoadError::Tls(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|error| wrong(&error))?;
+    let builder = if tls.insecure {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(trust::Everything(provider)))
+    } else {
+        let mut roots = rustls::RootCertStore::empty();
+        match &tls.ca_pem {
+            Some(pem) => {
+                for certificate in CertificateDer::pem_slice_iter(pem) {
+                    roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+                }
+            }
+            None => {
+                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            }
+        }
+        builder.with_root_certificates(roots)
+    };
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&identity.cert_pem).collect();
+            let key = PrivateKeyDer::from_pem_slice(&identity.key_pem).map_err(|error| wrong(&error))?;
+            builder.with_client_auth_cert(chain.map_err(|error| wrong(&error))?, key).map_err(|error| wrong(&error))?
+        }
+    };
+    config.alpn_protocols = if http2 { vec![b"h2".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+    Ok(config)
+}
+
+/// For targets whose certificates cannot be checked, when the plan says so.
+mod trust {
+    use std::sync::Arc;
+
+    use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+    use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+    use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+    use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+    #[derive(Debug)]
+    pub(super) struct Everything(pub(super) Arc<CryptoProvider>);
+
+    impl ServerCertVerifier for Everything {
+        fn verify_server_cert(
+            &self,
+            _: &CertificateDer<'_>,
+            _: &[CertificateDer<'_>],
+            _: &ServerName<'_>,
+            _: &[u8],
+            _: UnixTime,
+        ) -> Result<ServerCertVerified, Error> {
+            Ok(ServerCertVerified::assertion())
+        }
+
+        fn verify_tls12_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            cert: &CertificateDer<'_>,
+            dss: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.0.signature_verification_algorithms.supported_schemes()
+        }
+    }
+}

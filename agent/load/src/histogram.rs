@@ -1,0 +1,158 @@
+//! Times in an HdrHistogram: microseconds, three significant digits, one microsecond to one hour. The only file that
+//! knows the histogram's library.
+
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
+
+/// A histogram of times. Recording never fails: what lies outside the range counts at its end.
+#[derive(Clone, PartialEq)]
+pub struct Histogram {
+    inner: hdrhistogram::Histogram<u64>,
+}
+
+/// A text is no histogram.
+#[derive(Debug, thiserror::Error)]
+#[error("not a histogram: {0}")]
+pub struct HistogramError(String);
+
+const LONGEST_MICROS: u64 = 3_600_000_000;
+
+impl Default for Histogram {
+    fn default() -> Self {
+        let inner = hdrhistogram::Histogram::new_with_bounds(1, LONGEST_MICROS, 3).expect("the bounds are valid");
+        Self { inner }
+    }
+}
+
+impl Histogram {
+    /// Counts a time.
+    pub fn record(&mut self, time: Duration) {
+        let micros = u64::try_from(time.as_nanos().div_ceil(1_000)).unwrap_or(LONGEST_MICROS);
+        self.inner.saturating_record(micros.max(1));
+    }
+
+    /// Adds what another histogram counted, exactly.
+    pub fn merge(&mut self, other: &Self) {
+        self.inner.add(&other.inner).expect("both have the same bounds");
+    }
+
+    /// How many times were counted.
+    pub fn len(&self) -> u64 {
+        self.inner.len()
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.inner.is_empty()
+    }
+
+    /// The smallest time for which at least the share `q` (0 to 1) of all times is not longer; None when empty.
+    pub fn quantile(&self, q: f64) -> Option<Duration> {
+        (!self.is_empty()).then(|| self.micros(self.inner.value_at_quantile(q)))
+    }
+
+    /// The time at `rank` (from 1) of all times in ascending order.
+    pub fn at_rank(&self, rank: u64) -> Option<Duration> {
+        let mut seen = 0;
+        for step in self.inner.iter_recorded() {
+            seen += step.count_since_last_iteration();
+            if seen >= rank {
+                return Some(self.micros(step.value_iterated_to()));
+            }
+        }
+        None
+    }
+
+    fn micros(&self, value: u64) -> Duration {
+        Duration::from_micros(value.min(self.inner.max()))
+    }
+
+    /// HdrHistogram's V2 format, deflated, in base64: other HdrHistogram tools read it.
+    pub fn to_base64(&self) -> String {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&self.inner, &mut bytes).expect("writing into memory does not fail");
+        STANDARD.encode(bytes)
+    }
+
+    /// Reads what [`Self::to_base64`] wrote.
+    ///
+    /// # Errors
+    /// When the text is something else.
+    pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
+        let bytes = STANDARD.decode(text).map_err(|error| HistogramError(error.to_string()))?;
+        let read: hdrhistogram::Histogram<u64> = Deserializer::new()
+            .deserialize(&mut bytes.as_slice())
+            .map_err(|error| HistogramError(format!("{error:?}")))?;
+        let mut histogram = Self::default();
+        histogram.inner.add(&read).map_err(|error| HistogramError(format!("{error:?}")))?;
+        Ok(histogram)
+    }
+}
+
+impl fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Histogram({} times, p50 {:?}, max {:?})", self.len(), self.quantile(0.5), self.quantile(1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(times: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        times.iter().for_each(|micros| histogram.record(Duration::from_micros(*micros)));
+        histogram
+    }
+
+    #[test]
+    fn quantiles_and_ranks_are_those_of_the_ordered_times() {
+        let histogram = of(&(1..=1000).collect::<Vec<_>>());
+        assert_eq!(histogram.quantile(0.99), Some(Duration::from_micros(990)));
+        assert_eq!(histogram.at_rank(1), Some(Duration::from_micros(1)));
+        assert_eq!(histogram.at_rank(1000), Some(Duration::from_micros(1000)));
+        assert_eq!(histogram.at_rank(1001), None);
+        assert_eq!(Histogram::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn times_out_of_range_count_at_its_ends() {
+        let mut histogram = Histogram::default();
+        histogram.record(Duration::ZERO);
+        histogram.record(Duration::from_secs(100_000));
+        assert_eq!(histogram.len(), 2);
+        assert!(histogram.quantile(1.0) >= Some(Duration::from_secs(3_599)));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        assert!(Histogram::from_base64("!").is_err());
+        assert!(Histogram::from_base64("AAAA").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn merging_loses_nothing(a in prop::collection::vec(1u64..10_000_000, 0..100), b in prop::collection::vec(1u64..10_000_000, 0..100)) {
+            let mut merged = of(&a);
+            merged.merge(&of(&b));
+            prop_assert_eq!(merged, of(&[a, b].concat()));
+        }
+
+        #[test]
+        fn what_is_written_is_read_back(times in prop::collection::vec(1u64..3_000_000_000, 0..100)) {
+            let histogram = of(&times);
+            prop_assert_eq!(Histogram::from_base64(&histogram.to_base64()).unwrap(), histogram);
+        }
+
+        #[test]
+        fn text_never_panics(text in ".*") {
+            let _ = Histogram::from_base64(&text);
+        }
+    }
+}

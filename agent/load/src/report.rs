@@ -1,0 +1,321 @@
+//! What happened, in a form that merges without loss. Whether it can be trusted is decided in [`crate::fault`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use crate::fault::Fault;
+use crate::histogram::Histogram;
+use crate::moments::Moments;
+
+/// The most samples kept of each kind of error.
+const SAMPLES_MAX: usize = 3;
+/// The most bytes kept of each sample.
+pub(crate) const SAMPLE_BYTES: usize = 300;
+
+/// What came of a load.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// From the start of the schedule to the end of the last request.
+    pub elapsed: Duration,
+    /// Requests that the schedule asked for.
+    pub offered: u64,
+    /// Requests that were sent, or for which a connection was tried.
+    pub started: u64,
+    /// Requests that came to an end: answered, failed or timed out.
+    pub completed: u64,
+    /// Requests that were never sent, because the run ended first.
+    pub dropped: u64,
+    /// Requests that were sent and had not ended when a run that was stopped could wait no longer. They are in no
+    /// histogram.
+    pub censored: u64,
+    /// Connections made beyond the first of each slot.
+    pub reconnects: u64,
+    /// From the intended send to the end, by outcome. Latency, as a user of the target sees it.
+    pub response: BTreeMap<Outcome, Histogram>,
+    /// From the actual send to the end: how long the target took once it had the request.
+    pub service: Histogram,
+    /// From the intended send until a connection was free: the target held all of them.
+    pub queue: Histogram,
+    /// From the moment when a request was due and a connection free, until it was sent: the generator's own lateness.
+    pub lag: Histogram,
+    /// Moments of the response times of all requests, whatever their outcome.
+    pub moments: Moments,
+    /// Answers by status code.
+    pub status_codes: BTreeMap<u16, u64>,
+    /// Errors by kind.
+    pub errors: BTreeMap<ErrorKind, ErrorDetail>,
+    /// What happened in each second of the schedule. Bounded: see [`Second`].
+    pub seconds: BTreeMap<u64, Second>,
+    /// Why the measurement is not to be trusted.
+    pub faults: Vec<Fault>,
+    /// Whether the run was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// With a status that is no error.
+    Success,
+    /// With a status that is an error.
+    ErrorStatus,
+    /// Without an answer.
+    Failure,
+}
+
+/// What went wrong with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorKind {
+    /// The answer's status is an error.
+    Status(u16),
+    /// The host's name has no address.
+    Resolve,
+    /// Nothing listens at the address.
+    Refused,
+    /// The connection could not be made for another reason.
+    Connect,
+    /// The TLS handshake failed.
+    Tls,
+    /// The connection was reset.
+    Reset,
+    /// The connection was closed before the answer was whole.
+    Closed,
+    /// What came back is no HTTP.
+    Protocol,
+    /// No whole answer in time.
+    Timeout,
+}
+
+/// Errors of one kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorDetail {
+    /// How many.
+    pub count: u64,
+    /// The first few: messages, or heads of bodies.
+    pub samples: Vec<String>,
+}
+
+/// What happened in one second of the schedule (by intended send). Of a long run several seconds are taken together,
+/// so that there are at most [`Second::MAX`] entries: keys are then multiples of a power of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Second {
+    /// Requests that ended.
+    pub completed: u64,
+    /// Those of them that are errors.
+    pub errors: u64,
+    /// Moments of their response times.
+    pub moments: Moments,
+}
+
+impl Second {
+    /// The most entries kept.
+    pub const MAX: usize = 512;
+}
+
+impl Report {
+    /// Requests that ended with an error status or without an answer.
+    pub fn error_count(&self) -> u64 {
+        self.errors.values().map(|detail| detail.count).sum()
+    }
+
+    /// Response times of all requests, whatever their outcome.
+    pub fn all_responses(&self) -> Histogram {
+        self.response.values().fold(Histogram::default(), |mut all, histogram| {
+            all.merge(histogram);
+            all
+        })
+    }
+
+    /// Counts an error.
+    pub(crate) fn count_error(&mut self, kind: ErrorKind, sample: Option<String>) {
+        let detail = self.errors.entry(kind).or_default();
+        detail.count += 1;
+        if let Some(sample) = sample.filter(|sample| !sample.is_empty()) {
+            detail.add_sample(sample);
+        }
+    }
+
+    /// Counts a request that ended, with its response time.
+    pub(crate) fn count_response(&mut self, outcome: Outcome, intended: Duration, response: Duration) {
+        self.response.entry(outcome).or_default().record(response);
+        self.moments.record(response);
+        let width = self.second_width();
+        let second = self.seconds.entry(intended.as_secs() / width * width).or_default();
+        second.completed += 1;
+        second.errors += u64::from(outcome != Outcome::Success);
+        second.moments.record(response);
+        self.bound_seconds();
+    }
+
+    /// How many seconds an entry of `seconds` covers.
+    fn second_width(&self) -> u64 {
+        let last = self.seconds.keys().next_back().copied().unwrap_or(0);
+        (last / Second::MAX as u64 + 1).next_power_of_two()
+    }
+
+    fn bound_seconds(&mut self) {
+        if self.seconds.len() <= Second::MAX {
+            return;
+        }
+        let width = self.second_width();
+        for (second, counts) in std::mem::take(&mut self.seconds) {
+            self.seconds.entry(second / width * width).or_default().merge(&counts);
+        }
+    }
+
+    /// Takes in what another share of the same load saw. The order of merging does not matter, but for which samples of
+    /// errors are kept.
+    pub fn merge(&mut self, other: &Self) {
+        self.elapsed = self.elapsed.max(other.elapsed);
+        self.offered += other.offered;
+        self.started += other.started;
+        self.completed += other.completed;
+        self.dropped += other.dropped;
+        self.censored += other.censored;
+        self.reconnects += other.reconnects;
+        for (outcome, histogram) in &other.response {
+            self.response.entry(*outcome).or_default().merge(histogram);
+        }
+        self.service.merge(&other.service);
+        self.queue.merge(&other.queue);
+        self.lag.merge(&other.lag);
+        self.moments.merge(&other.moments);
+        for (status, count) in &other.status_codes {
+            *self.status_codes.entry(*status).or_default() += count;
+        }
+        for (kind, theirs) in &other.errors {
+            let ours = self.errors.entry(*kind).or_default();
+            ours.count += theirs.count;
+            theirs.samples.iter().for_each(|sample| ours.add_sample(sample.clone()));
+        }
+        for (second, counts) in &other.seconds {
+            self.seconds.entry(*second).or_default().merge(counts);
+        }
+        self.bound_seconds();
+        for fault in &other.faults {
+            if !self.faults.contains(fault) {
+                self.faults.push(fault.clone());
+            }
+        }
+        self.interrupted |= other.interrupted;
+    }
+}
+
+impl Second {
+    fn merge(&mut self, other: &Self) {
+        self.completed += other.completed;
+        self.errors += other.errors;
+        self.moments.merge(&other.moments);
+    }
+}
+
+impl ErrorDetail {
+    fn add_sample(&mut self, sample: String) {
+        if self.samples.len() < SAMPLES_MAX && !self.samples.contains(&sample) {
+            self.samples.push(sample);
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::Resolve => f.write_str("host not found"),
+            Self::Refused => f.write_str("connection refused"),
+            Self::Connect => f.write_str("connection failed"),
+            Self::Tls => f.write_str("TLS failed"),
+            Self::Reset => f.write_str("connection reset"),
+            Self::Closed => f.write_str("connection closed"),
+            Self::Protocol => f.write_str("not HTTP"),
+            Self::Timeout => f.write_str("timeout"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Call = (u8, u16, u64);
+
+    fn of(calls: &[Call]) -> Report {
+        let mut report = Report::default();
+        for (outcome, second, micros) in calls {
+            report.offered += 1;
+            report.completed += 1;
+            let outcome = match outcome % 3 {
+                0 => Outcome::Success,
+                1 => {
+                    report.count_error(ErrorKind::Status(500), None);
+                    Outcome::ErrorStatus
+                }
+                _ => {
+                    report.count_error(ErrorKind::Timeout, None);
+                    Outcome::Failure
+                }
+            };
+            let intended = Duration::from_secs(u64::from(*second % 20));
+            report.count_response(outcome, intended, Duration::from_micros(*micros));
+        }
+        report
+    }
+
+    fn calls() -> impl Strategy<Value = Vec<Call>> {
+        prop::collection::vec((any::<u8>(), any::<u16>(), 1u64..1_000_000), 0..60)
+    }
+
+    /// Everything that is counted; sums of floats depend on their order in the last digit.
+    fn counted(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
+        let seconds: Vec<_> = report.seconds.iter().map(|(s, counts)| (*s, counts.completed, counts.errors)).collect();
+        (
+            report.offered,
+            report.completed,
+            report.response.clone(),
+            report.errors.clone(),
+            seconds,
+            report.moments.count(),
+        )
+    }
+
+    #[test]
+    fn a_long_run_keeps_a_bounded_number_of_seconds_and_loses_no_request() {
+        let mut report = Report::default();
+        for second in 0..100_000 {
+            report.count_response(Outcome::Success, Duration::from_secs(second), Duration::from_millis(1));
+        }
+        assert!(report.seconds.len() <= Second::MAX && report.seconds.len() > Second::MAX / 4);
+        assert_eq!(report.seconds.values().map(|second| second.completed).sum::<u64>(), 100_000);
+    }
+
+    #[test]
+    fn only_the_first_samples_are_kept() {
+        let mut report = Report::default();
+        (0..10).for_each(|n| report.count_error(ErrorKind::Reset, Some(format!("message {n}"))));
+        let detail = &report.errors[&ErrorKind::Reset];
+        assert_eq!((detail.count, detail.samples.len()), (10, SAMPLES_MAX));
+    }
+
+    proptest! {
+        #[test]
+        fn merging_shares_is_like_one_run(a in calls(), b in calls()) {
+            let mut merged = of(&a);
+            merged.merge(&of(&b));
+            prop_assert_eq!(counted(&merged), counted(&of(&[a, b].concat())));
+        }
+
+        #[test]
+        fn the_order_of_merging_does_not_matter(a in calls(), b in calls(), c in calls()) {
+            let (a, b, c) = (of(&a), of(&b), of(&c));
+            let (mut left, mut right) = (a.clone(), c.clone());
+            left.merge(&b);
+            left.merge(&c);
+            right.merge(&a);
+            right.merge(&b);
+            prop_assert_eq!(counted(&left), counted(&right));
+        }
+    }
+}
