@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, complete};
+use iter8_cluster::groups::list_groups;
 use iter8_core::schema::paths;
 use iter8_core::{Task, values};
 
@@ -110,7 +111,7 @@ fn cluster_groups(words: &[OsString], env: ConnectEnv) -> Vec<String> {
     let context = crate::context::Context::new(globals, env, Printer::new(&TerminalEnv::default()));
     let list = async {
         let client = context.client().await.ok()?;
-        iter8_cluster::list_groups(&client, Some(context.namespace().ok()?)).await.ok()
+        list_groups(&client, Some(context.namespace().ok()?)).await.ok()
     };
     let groups = runtime.block_on(async { tokio::time::timeout(PATIENCE, list).await.ok().flatten() });
     groups.unwrap_or_default().into_iter().map(|group| group.group).collect()

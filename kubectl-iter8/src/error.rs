@@ -5,11 +5,11 @@ use std::error::Error;
 use std::io;
 
 use iter8_agent::runner::RunError;
-use iter8_cluster::ClusterError;
+use iter8_cluster::error::ClusterError;
 use iter8_core::ExitCode;
 use iter8_core::schema::Problem;
 
-use crate::connect::{ApiFailure, ConnectError};
+use crate::connect::{ApiFailure, ConnectError, api_error};
 use crate::local::StoreError;
 use crate::values::ValuesError;
 
@@ -93,6 +93,70 @@ pub fn chain(error: &dyn Error) -> String {
 impl From<ValuesError> for CliError {
     fn from(error: ValuesError) -> Self {
         Self::usage(chain(&error))
+    }
+}
+
+impl From<ConnectError> for CliError {
+    fn from(error: ConnectError) -> Self {
+        let hint = match &error {
+            ConnectError::Plugin { hint, .. } => hint.clone(),
+            ConnectError::NoConfiguration(_) => Some("without a cluster: --local, or `kubectl iter8 demo`".to_owned()),
+            ConnectError::NoContext(_) => Some("`kubectl config get-contexts` lists the contexts".to_owned()),
+            ConnectError::Kubeconfig { .. }
+            | ConnectError::NoCluster(_)
+            | ConnectError::NoUser(_)
+            | ConnectError::Server(_)
+            | ConnectError::Proxy(_)
+            | ConnectError::TokenFile { .. }
+            | ConnectError::Config(_) => None,
+        };
+        let made = Self::new(ExitCode::Cluster, chain(&error));
+        hint.into_iter().fold(made, Self::hinted)
+    }
+}
+
+impl From<ClusterError> for CliError {
+    fn from(error: ClusterError) -> Self {
+        match &error {
+            ClusterError::Api { action, source } => of_api(action, source),
+            ClusterError::Foreign { .. } => Self::new(ExitCode::Cluster, chain(&error))
+                .hinted("choose another group with -g, or delete that object"),
+            ClusterError::NotFound { .. } => {
+                Self::new(ExitCode::NotFound, chain(&error)).hinted("`kubectl iter8 get` lists the groups of a namespace")
+            }
+            ClusterError::NamespaceMissing(name) => Self::verbatim(
+                ExitCode::NotFound,
+                format!("Error from server (NotFound): namespaces \"{name}\" not found"),
+            )
+            .hinted(format!("kubectl create namespace {name}")),
+            ClusterError::NamespaceTerminating(_) => Self::new(ExitCode::Cluster, chain(&error))
+                .hinted("wait until it is gone, or choose another namespace with -n"),
+            ClusterError::Rejected { .. } => Self::new(ExitCode::NotAllowed, chain(&error)),
+            ClusterError::ResultGone { .. } | ClusterError::Corrupt { .. } => {
+                Self::new(ExitCode::Cluster, chain(&error)).hinted("launch the experiment again")
+            }
+            ClusterError::NoPod { .. } => Self::new(ExitCode::NotFound, chain(&error)),
+            ClusterError::Render { .. } | ClusterError::Manifest(_) => Self::usage(chain(&error)),
+            ClusterError::TimedOut { .. } => Self::new(ExitCode::TimedOut, chain(&error)),
+            ClusterError::Superseded { .. } => {
+                Self::new(ExitCode::Cluster, chain(&error)).hinted("launch again when the other launch has ended")
+            }
+            ClusterError::Encode { .. } => Self::new(ExitCode::Internal, chain(&error)),
+        }
+    }
+}
+
+/// The words are kubectl's; what was tried is added where they do not tell it.
+fn of_api(action: &str, source: &kube::Error) -> CliError {
+    let (failure, text) = api_error(source);
+    match failure {
+        ApiFailure::Unreachable => CliError::verbatim(ExitCode::Cluster, text)
+            .hinted("`kubectl cluster-info` tells whether kubectl reaches it; --local needs no cluster"),
+        ApiFailure::Unauthorized => CliError::verbatim(ExitCode::NotAllowed, text),
+        ApiFailure::Forbidden => CliError::verbatim(ExitCode::NotAllowed, text)
+            .hinted("`kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME"),
+        ApiFailure::NotFound => CliError::verbatim(ExitCode::NotFound, text),
+        ApiFailure::Other => CliError::verbatim(ExitCode::Cluster, format!("{text} (cannot {action})")),
     }
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use iter8_cluster::chart::{Chart, Release, coalesce, render};
-use iter8_cluster::{Group, Revision};
+use iter8_cluster::error::BoxError;
+use iter8_cluster::names::{Group, Revision};
+use iter8_cluster::plan::{LaunchPlan, Render};
 use iter8_core::schema::Problem;
-use iter8_core::values::{problems, schema};
+use iter8_core::values::{Runner, problems, schema};
 use iter8_core::{ExitCode, Experiment};
 use serde_json::{Value, json};
 
@@ -82,8 +84,29 @@ fn expected(values: &Value) -> Result<Duration, CliError> {
 impl Checked {
     /// The objects of one revision.
     pub(crate) fn render(&self, group: &Group, namespace: &str, revision: Revision) -> Result<Vec<Value>, CliError> {
-        let release = Release { name: group.clone(), namespace: namespace.to_owned(), revision, service: "kubectl-iter8".to_owned() };
-        render(&self.chart, &release, &self.values).map_err(|error| CliError::usage(chain(&error)))
+        self.objects(group, namespace, revision).map_err(|error| CliError::usage(chain(error.as_ref())))
+    }
+
+    fn objects(&self, group: &Group, namespace: &str, revision: Revision) -> Result<Vec<Value>, BoxError> {
+        let (name, namespace) = (group.clone(), namespace.to_owned());
+        let release = Release { name, namespace, revision, service: "kubectl-iter8".to_owned() };
+        Ok(render(&self.chart, &release, &self.values)?)
+    }
+
+    /// Renders for whatever revision the launch takes.
+    pub(crate) fn renderer<'a>(
+        &'a self,
+        group: &'a Group,
+        namespace: &'a str,
+    ) -> impl Fn(Revision) -> Result<Vec<Value>, BoxError> + Send + Sync + 'a {
+        move |revision| self.objects(group, namespace, revision)
+    }
+
+    /// The launch of these values.
+    pub(crate) fn plan<'a>(&'a self, group: &'a Group, namespace: &'a str, render: &'a Render<'a>) -> LaunchPlan<'a> {
+        let runner = serde_json::from_value(self.values["runner"].clone()).unwrap_or(Runner::Job);
+        let image = self.values["image"].as_str().unwrap_or_default();
+        LaunchPlan { image, runner, ..LaunchPlan::new(namespace, group, &self.user_values, render) }
     }
 }
 

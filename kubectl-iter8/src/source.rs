@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use iter8_cluster::Group;
+use iter8_cluster::names::{Group, Revision};
+use iter8_cluster::result::read_result;
 use iter8_core::{ExitCode, ExperimentResult, legacy};
 
 use crate::context::Context;
@@ -49,7 +50,7 @@ impl SourceArgs {
             return Ok(LocalStore::of_user()?.read(self.group.group.as_str(), self.revision)?);
         }
         let client = context.client().await?;
-        let stored = iter8_cluster::read_result(&client, context.namespace()?, &self.group.group, self.revision);
+        let stored = read_result(&client, context.namespace()?, &self.group.group, self.revision.map(Revision));
         Ok(stored.await.map_err(|error| context.cluster_error(error))?.result)
     }
 }

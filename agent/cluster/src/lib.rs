@@ -1,1 +1,25 @@
-//! Placeholder while the workspace is laid out.
+//! Everything that iter8 does with a Kubernetes cluster: charts and their templates, launching and deleting groups,
+//! results, and why something does not get on.
+//!
+//! It is the only crate that writes to the API server, and names and labels stand in [`names`] alone. Rendering is
+//! pure. What an experiment means is the business of iter8-core; what is printed about it, of the plugin.
+
+pub mod applyset;
+pub mod chart;
+pub mod delete;
+pub mod diagnose;
+pub mod error;
+pub mod groups;
+pub mod history;
+pub mod launch;
+pub mod logs;
+pub mod names;
+pub mod objects;
+pub mod parent;
+pub mod plan;
+pub mod preflight;
+pub mod preview;
+pub mod result;
+mod survey;
+pub mod template;
+pub mod watch;

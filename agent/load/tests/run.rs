@@ -1,5 +1,7 @@
 //! Whole runs against a real server on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod server;
 
 use std::sync::atomic::Ordering;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt as _;
-use iter8_cluster::Group;
+use iter8_cluster::diagnose::diagnose;
+use iter8_cluster::names::{self, Group, Revision};
+use iter8_cluster::result::read_result;
+use iter8_cluster::watch::{Seen, watch_result};
 use iter8_core::condition::{Condition, Obstacle};
 use iter8_core::{ExitCode, ExperimentResult, GoDuration};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -52,7 +55,7 @@ pub(crate) async fn run(args: AssertArgs, context: &Context) -> Result<ExitCode,
     let source = &args.source;
     let in_cluster = !source.group.local && source.filename.is_none();
     let answer = if in_cluster {
-        wait(context, &source.group.group, source.revision, &args.conditions, args.timeout.0).await?
+        wait(context, &source.group.group, source.revision.map(Revision), &args.conditions, args.timeout.0).await?
     } else {
         // A local experiment runs in the foreground: what its result says now is the last word.
         summed_up(&args.conditions, &source.read(context).await?)
@@ -114,42 +117,51 @@ const DIAGNOSE_EVERY: Duration = Duration::from_secs(1);
 pub(crate) async fn wait(
     context: &Context,
     group: &Group,
-    revision: Option<u32>,
+    revision: Option<Revision>,
     conditions: &[Condition],
     timeout: Duration,
 ) -> Result<Answer, CliError> {
     let client = context.client().await?;
     let namespace = context.namespace()?;
     let deadline = Instant::now() + timeout;
-    let stored = iter8_cluster::read_result(&client, namespace, group, revision);
+    let stored = read_result(&client, namespace, group, revision);
     let stored = stored.await.map_err(|error| context.cluster_error(error))?;
     let mut answer = summed_up(conditions, &stored.result);
-    let mut result = stored.result;
+    let result = stored.result;
     if answer.is_final || timeout.is_zero() {
         return Ok(answer);
     }
-    let Some(secret) = stored.secret else { return Ok(answer) };
-    let mut results = std::pin::pin!(iter8_cluster::watch_result(&client, namespace, &secret));
+    // A result of Iter8 v0.13 has no revision, and nothing writes it any more.
+    if result.revision == 0 {
+        return Ok(answer);
+    }
+    let revision = Revision(result.revision);
+    let mut results = std::pin::pin!(watch_result(&client, namespace, group, revision));
     let mut diagnoses = interval(DIAGNOSE_EVERY);
     diagnoses.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
             seen = results.next() => match seen {
-                Some(Ok(seen)) => {
+                Some(Ok(Seen::Result(seen))) => {
                     context.printer.progress(&progress(&seen));
                     answer = summed_up(conditions, &seen);
-                    result = seen;
                     if answer.is_final {
                         return Ok(answer);
                     }
+                }
+                Some(Ok(Seen::Empty)) => {}
+                Some(Ok(Seen::Gone)) => {
+                    let secret = names::result_secret(group, revision.0);
+                    let message = format!("secret/{secret}, which holds the result, was deleted");
+                    return Err(CliError::new(ExitCode::NotFound, message).hinted("launch the experiment again"));
                 }
                 Some(Err(error)) => return Err(context.cluster_error(error)),
                 None => return Ok(answer),
             },
             () = sleep_until(deadline) => return Ok(answer),
             _ = diagnoses.tick() => {
-                let trouble = iter8_cluster::diagnose(&client, namespace, group, result.revision).await;
+                let trouble = diagnose(&client, namespace, group, revision).await;
                 // That the cluster cannot say what is wrong is no answer to what was asked.
                 if let Ok(Some(trouble)) = trouble {
                     if trouble.is_final {

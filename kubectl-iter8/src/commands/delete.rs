@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use iter8_cluster::ClusterError;
+use iter8_cluster::delete::delete;
+use iter8_cluster::error::ClusterError;
 use iter8_core::{ExitCode, GoDuration};
 
 use crate::context::Context;
@@ -38,7 +39,8 @@ pub(crate) async fn run(args: DeleteArgs, context: &Context) -> Result<ExitCode,
         return Ok(ExitCode::Satisfied);
     }
     let client = context.client().await?;
-    match iter8_cluster::delete(&client, context.namespace()?, group, args.timeout.0).await {
+    let wait = Some(args.timeout.0).filter(|timeout| !timeout.is_zero());
+    match delete(&client, context.namespace()?, group, wait).await {
         Ok(outcomes) => {
             let lines: String = outcomes.iter().map(|outcome| format!("{outcome}\n")).collect();
             context.printer.data(&lines)?;

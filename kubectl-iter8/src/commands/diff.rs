@@ -1,7 +1,8 @@
 //! `diff`: shows what a launch would change in the cluster, as a unified diff of each object.
 
 use clap::Args;
-use iter8_cluster::LaunchPlan;
+use iter8_cluster::preview::preview;
+use iter8_cluster::objects::Action;
 use iter8_core::ExitCode;
 use serde_json::Value;
 use similar::TextDiff;
@@ -30,21 +31,19 @@ pub(crate) struct DiffArgs {
 pub(crate) async fn run(args: DiffArgs, context: &Context) -> Result<ExitCode, CliError> {
     let checked = check(user_values(&args.values, None, &args.group, context).await?, args.validate)?;
     checked.warnings.iter().for_each(|warning| context.printer.warning(warning));
-    let plan = LaunchPlan {
-        group: &args.group.group,
-        namespace: context.namespace()?,
-        chart: &checked.chart,
-        user_values: &checked.user_values,
-        values: &checked.values,
-    };
     let client = context.client().await?;
-    let differences = iter8_cluster::diff(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
+    let (group, namespace) = (&args.group.group, context.namespace()?);
+    let render = checked.renderer(group, namespace);
+    let plan = checked.plan(group, namespace, &render);
+    let differences = preview(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
     let mut text = String::new();
     for difference in &differences {
         let (before, after) = (document(difference.live.as_ref())?, document(difference.merged.as_ref())?);
-        if before != after {
+        if difference.action == Action::Pruned {
+            text += &format!("{} would be removed\n", difference.object);
+        } else if before != after {
             let diff = TextDiff::from_lines(&before, &after);
-            let (live, merged) = (format!("live/{}", difference.name), format!("merged/{}", difference.name));
+            let (live, merged) = (format!("live/{}", difference.object), format!("merged/{}", difference.object));
             text += &diff.unified_diff().header(&live, &merged).to_string();
         }
     }

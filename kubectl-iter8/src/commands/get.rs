@@ -1,7 +1,7 @@
 //! `get`: lists the groups and how far each is.
 
 use clap::{Args, ValueEnum};
-use iter8_cluster::GroupSummary;
+use iter8_cluster::groups::{GroupSummary, list_groups};
 use iter8_core::ExitCode;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: GetArgs, context: &Context) -> Result<ExitCode, Cl
     } else {
         let namespace = if args.all_namespaces { None } else { Some(context.namespace()?) };
         let client = context.client().await?;
-        iter8_cluster::list_groups(&client, namespace).await.map_err(|error| context.cluster_error(error))?
+        list_groups(&client, namespace).await.map_err(|error| context.cluster_error(error))?
     };
     if let Some(format) = args.output {
         context.printer.data(&formatted(&groups, format)?)?;
@@ -79,7 +79,7 @@ fn table(groups: &[GroupSummary], with_namespace: bool, now: Timestamp) -> Table
             group.phase.map_or_else(|| "Unknown".to_owned(), |phase| format!("{phase:?}")),
             format!("{}/{}", group.steps_done, group.steps),
             group.verdict.map_or("<none>", iter8_core::Verdict::as_str).to_owned(),
-            group.launched.map_or_else(|| "<unknown>".to_owned(), |then| age((now - then).get_seconds())),
+            group.launched.map_or_else(|| "<unknown>".to_owned(), |then| age(now.duration_since(then).as_secs())),
         ];
         if with_namespace {
             cells.insert(0, group.namespace.clone());

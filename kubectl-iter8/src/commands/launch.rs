@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use iter8_cluster::{LaunchPlan, Launched};
+use iter8_cluster::launch::{Launched, launch};
+use iter8_cluster::names::{self, Revision};
+use iter8_cluster::objects::Outcome;
+use iter8_cluster::parent::read_parent;
+use iter8_cluster::preview::preview;
 use iter8_core::condition::Condition;
 use iter8_core::{ExitCode, Experiment, GoDuration, Phase, Task};
 use serde_json::Value;
 
 use super::assert;
-use super::render::{first_revision, manifest};
+use super::render::manifest;
 use crate::context::Context;
 use crate::error::{CliError, chain};
 use crate::experiment::{Checked, Validate, check};
@@ -69,7 +73,7 @@ pub(crate) async fn run(args: LaunchArgs, context: &Context) -> Result<ExitCode,
     let dry_run = if args.dry { DryRun::Client } else { args.dry_run };
     match dry_run {
         DryRun::Client => {
-            let objects = checked.render(&args.group.group, context.namespace_or_default(), first_revision())?;
+            let objects = checked.render(&args.group.group, context.namespace_or_default(), Revision::FIRST)?;
             context.printer.data(&manifest(&objects)?)?;
             return Ok(ExitCode::Satisfied);
         }
@@ -89,23 +93,30 @@ pub(super) async fn user_values(
     let given = values.merge().await?;
     let Some(revision) = from_revision else { return Ok(given) };
     let client = context.client().await?;
-    let earlier = iter8_cluster::values_of(&client, context.namespace()?, &group.group, revision).await;
-    let earlier = earlier.map_err(|error| context.cluster_error(error))?;
-    Ok(crate::values::merge_maps(earlier, given))
+    let parent = read_parent(&client, context.namespace()?, &group.group).await.map_err(|error| context.cluster_error(error))?;
+    let entry = parent.as_ref().and_then(|parent| parent.history.entry(Revision(revision)));
+    let earlier = entry.ok_or_else(|| {
+        let message = format!("group \"{}\" remembers no revision {revision}", group.group);
+        CliError::new(ExitCode::NotFound, message).hinted("the last ten launches are remembered")
+    })?;
+    Ok(crate::values::merge_maps(earlier.values.clone(), given))
 }
 
 async fn launch_in_cluster(args: &LaunchArgs, checked: Checked, context: &Context) -> Result<ExitCode, CliError> {
     let client = context.client().await?;
-    let plan = plan(args, &checked, context)?;
-    let launched = iter8_cluster::launch(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
-    let Launched { revision, outcomes } = launched;
+    let (group, namespace) = (&args.group.group, context.namespace()?);
+    let render = checked.renderer(group, namespace);
+    let launched = launch(&client, &checked.plan(group, namespace, &render)).await;
+    let Launched { revision, outcomes, prune_error } = launched.map_err(|error| context.cluster_error(error))?;
+    if let Some(error) = prune_error {
+        context.printer.warning(&format!("objects of earlier revisions are left: {}", chain(&error)));
+    }
     let lines: String = outcomes.iter().map(|outcome| format!("{outcome}\n")).collect();
     context.printer.data(&lines)?;
-    let group = &args.group.group;
     context.printer.status(&format!("experiment \"{group}\" launched, revision {revision}"));
     if args.wait {
         let conditions = [Condition::Completed, Condition::NoFailure, Condition::Slos];
-        let answer = assert::wait(context, group, Some(revision.number()), &conditions, args.timeout.0).await?;
+        let answer = assert::wait(context, group, Some(revision), &conditions, args.timeout.0).await?;
         return answer.print(context);
     }
     let flag = if group.as_str() == "default" { String::new() } else { format!(" -g {group}") };
@@ -115,21 +126,13 @@ async fn launch_in_cluster(args: &LaunchArgs, checked: Checked, context: &Contex
 
 async fn dry_run_server(args: &LaunchArgs, checked: &Checked, context: &Context) -> Result<ExitCode, CliError> {
     let client = context.client().await?;
-    let plan = plan(args, checked, context)?;
-    let outcomes = iter8_cluster::dry_run(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
-    let lines: String = outcomes.iter().map(|outcome| format!("{outcome} (server dry run)\n")).collect();
+    let (group, namespace) = (&args.group.group, context.namespace()?);
+    let render = checked.renderer(group, namespace);
+    let differences = preview(&client, &checked.plan(group, namespace, &render)).await;
+    let differences = differences.map_err(|error| context.cluster_error(error))?;
+    let lines: String = differences.iter().map(|d| format!("{} (server dry run)\n", Outcome::from(d))).collect();
     context.printer.data(&lines)?;
     Ok(ExitCode::Satisfied)
-}
-
-fn plan<'a>(args: &'a LaunchArgs, checked: &'a Checked, context: &'a Context) -> Result<LaunchPlan<'a>, CliError> {
-    Ok(LaunchPlan {
-        group: &args.group.group,
-        namespace: context.namespace()?,
-        chart: &checked.chart,
-        user_values: &checked.user_values,
-        values: &checked.values,
-    })
 }
 
 async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -> Result<ExitCode, CliError> {
@@ -154,11 +157,17 @@ async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -
 
 /// The experiment in the rendered spec Secret, as text and as type: a local run takes exactly what a cluster would.
 fn local_experiment(checked: &Checked, args: &LaunchArgs) -> Result<(String, Experiment), CliError> {
-    let objects = checked.render(&args.group.group, "default", first_revision())?;
-    let spec = iter8_cluster::spec_of(&objects)
-        .ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
+    let objects = checked.render(&args.group.group, "default", Revision::FIRST)?;
+    let spec = spec_of(&objects).ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
     let experiment = Experiment::parse(&spec).map_err(|error| CliError::usage(chain(&error)))?;
     Ok((spec, experiment))
+}
+
+/// The text of the experiment in the one Secret that holds it.
+fn spec_of(objects: &[Value]) -> Option<String> {
+    use base64::Engine as _;
+    let encoded = objects.iter().find_map(|object| object["data"][names::SPEC_KEY].as_str())?;
+    String::from_utf8(base64::engine::general_purpose::STANDARD.decode(encoded).ok()?).ok()
 }
 
 /// The exit code of a launch that ran to its end in the foreground.

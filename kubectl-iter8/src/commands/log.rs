@@ -2,6 +2,8 @@
 
 use clap::Args;
 use futures_util::StreamExt as _;
+use iter8_cluster::logs::stream_log;
+use iter8_cluster::names::Revision;
 use iter8_core::ExitCode;
 
 use crate::context::Context;
@@ -27,7 +29,7 @@ pub(crate) async fn run(args: LogArgs, context: &Context) -> Result<ExitCode, Cl
     if !source.group.local && source.filename.is_none() {
         let client = context.client().await?;
         let (namespace, group) = (context.namespace()?, &source.group.group);
-        let lines = iter8_cluster::stream_log(&client, namespace, group, kept.revision, args.follow).await;
+        let lines = stream_log(&client, namespace, group, Revision(kept.revision), args.follow).await;
         if let Some(lines) = lines.map_err(|error| context.cluster_error(error))? {
             let mut lines = std::pin::pin!(lines);
             while let Some(line) = lines.next().await {

@@ -1,7 +1,7 @@
 //! `render`: prints the objects that a launch would apply, without a cluster.
 
 use clap::Args;
-use iter8_cluster::Revision;
+use iter8_cluster::names::Revision;
 use iter8_core::ExitCode;
 use serde_json::Value;
 
@@ -33,14 +33,9 @@ pub(crate) struct RenderArgs {
 pub(crate) async fn run(args: RenderArgs, context: &Context) -> Result<ExitCode, CliError> {
     let checked = check(user_values(&args.values, None, &args.group, context).await?, args.validate)?;
     checked.warnings.iter().for_each(|warning| context.printer.warning(warning));
-    let objects = checked.render(&args.group.group, context.namespace_or_default(), Revision::new(args.revision))?;
+    let objects = checked.render(&args.group.group, context.namespace_or_default(), Revision(args.revision))?;
     context.printer.data(&manifest(&objects)?)?;
     Ok(ExitCode::Satisfied)
-}
-
-/// The revision that a render shows when nobody asks the cluster for the next one.
-pub(super) const fn first_revision() -> Revision {
-    Revision::new(1)
 }
 
 /// Objects as a stream of YAML documents.

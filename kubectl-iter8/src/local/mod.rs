@@ -4,4 +4,4 @@ mod run;
 mod store;
 
 pub use run::run_experiment;
-pub use store::{LocalGroup, LocalStore, MemoryStore, Revision, StoreError};
+pub use store::{LocalStore, MemoryStore, StoreError};

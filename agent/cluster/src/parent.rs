@@ -1,0 +1,229 @@
+//! The parent Secret of a group: it holds the history, says where the group's objects are, and is the lock of a launch
+//! through its resourceVersion. The agent never writes it. What a history means is the business of [`crate::history`].
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, ObjectMeta, PostParams};
+use serde_json::{Value, json};
+
+use crate::applyset::{self, Extent};
+use crate::error::{ClusterError, Failure};
+use crate::history::History;
+use crate::names::{self, Component, Group};
+
+const HISTORY_KEY: &str = "history.json";
+
+/// Annotation that a launch changes while it waits.
+const HEARTBEAT: &str = "iter8.tools/heartbeat";
+
+/// A group as its parent Secret describes it.
+#[derive(Clone, Debug)]
+pub struct Parent {
+    /// What was launched.
+    pub history: History,
+    /// Where its objects are.
+    pub extent: Extent,
+    group: Group,
+    secret: Secret,
+}
+
+/// What became of an attempt to write a parent.
+#[derive(Debug)]
+pub(crate) enum Saved {
+    /// It is stored.
+    Yes(Parent),
+    /// Somebody else wrote first; nothing is stored.
+    Conflict,
+}
+
+/// Reads the parent of a group; None when there is none.
+///
+/// # Errors
+/// When the API refuses, when the history is corrupt, and [`ClusterError::Foreign`] when a Secret of that name is not
+/// iter8's.
+pub async fn read_parent(client: &Client, namespace: &str, group: &Group) -> Result<Option<Parent>, ClusterError> {
+    let name = names::parent(group);
+    let found = secrets(client, namespace).get_opt(&name).await;
+    let found = found.map_err(ClusterError::api("read", format_args!("secret/{name}"), namespace))?;
+    found.map(Parent::from_secret).transpose()
+}
+
+impl Parent {
+    /// The parent of a group that was never launched.
+    pub(crate) fn new(namespace: &str, group: &Group) -> Self {
+        let name = names::parent(group);
+        let mut labels = names::labels(group, None, Component::Group);
+        labels.insert(names::APPLYSET_ID.to_owned(), names::applyset_id(&name, namespace));
+        let metadata = ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace.to_owned()),
+            labels: Some(labels),
+            ..ObjectMeta::default()
+        };
+        let secret = Secret { metadata, type_: Some(names::PARENT_TYPE.to_owned()), ..Secret::default() };
+        Self { history: History::default(), extent: Extent::default(), group: group.clone(), secret }
+    }
+
+    /// Reads a parent from its Secret.
+    ///
+    /// # Errors
+    /// When the Secret is not iter8's, or its history is corrupt.
+    pub fn from_secret(secret: Secret) -> Result<Self, ClusterError> {
+        let (name, namespace) = (secret.metadata.name.clone(), secret.metadata.namespace.clone());
+        let (name, namespace) = (name.unwrap_or_default(), namespace.unwrap_or_default());
+        let annotations = secret.metadata.annotations.as_ref();
+        let labelled = secret.metadata.labels.as_ref().and_then(|labels| labels.get(names::GROUP));
+        let group = labelled.and_then(|group| Group::new(group).ok()).filter(|_| applyset::is_ours(annotations));
+        let Some(group) = group else {
+            let owner = owner(&secret.metadata);
+            return Err(ClusterError::Foreign { object: format!("secret/{name}"), namespace, owner });
+        };
+        let extent = Extent::read(annotations);
+        let stored = secret.data.as_ref().and_then(|data| data.get(HISTORY_KEY));
+        let history = stored.map_or(Ok(History::default()), |bytes| serde_json::from_slice(&bytes.0));
+        let history =
+            history.map_err(|error| ClusterError::Corrupt { secret: name, namespace, source: Box::new(error) })?;
+        Ok(Self { history, extent, group, secret })
+    }
+
+    /// Whether it has been stored.
+    pub(crate) fn exists(&self) -> bool {
+        self.secret.metadata.resource_version.is_some()
+    }
+
+    /// The group it describes.
+    pub fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Where it is.
+    pub fn namespace(&self) -> &str {
+        self.secret.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.secret.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// Its identity; empty before it is stored.
+    pub(crate) fn uid(&self) -> &str {
+        self.secret.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// The version of what was read or stored; empty before it is stored.
+    pub(crate) fn resource_version(&self) -> &str {
+        self.secret.metadata.resource_version.as_deref().unwrap_or_default()
+    }
+
+    /// The id of the group's set of objects.
+    pub(crate) fn set_id(&self) -> String {
+        names::applyset_id(self.name(), self.namespace())
+    }
+
+    /// The reference by which an object in the same namespace is deleted together with the group.
+    pub(crate) fn owner_reference(&self) -> Value {
+        json!({ "apiVersion": "v1", "kind": "Secret", "name": self.name(), "uid": self.uid() })
+    }
+
+    /// The Secret as it would be stored.
+    pub(crate) fn to_secret(&self) -> Result<Secret, ClusterError> {
+        let history = serde_json::to_vec(&self.history)
+            .map_err(|source| ClusterError::Encode { what: "the history of the group", source })?;
+        let mut secret = self.secret.clone();
+        secret.metadata.managed_fields = None;
+        let annotations = secret.metadata.annotations.get_or_insert_default();
+        annotations.remove(names::APPLYSET_NAMESPACES);
+        annotations.extend(self.extent.annotations());
+        secret.data = Some(BTreeMap::from([(HISTORY_KEY.to_owned(), ByteString(history))]));
+        Ok(secret)
+    }
+
+    /// Stores it, if nobody has written it since it was read.
+    pub(crate) async fn save(&self, client: &Client) -> Result<Saved, ClusterError> {
+        let secret = self.to_secret()?;
+        let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        let api = secrets(client, self.namespace());
+        let (verb, answer) = match self.exists() {
+            true => ("update", api.replace(self.name(), &params, &secret).await),
+            false => ("create", api.create(&params, &secret).await),
+        };
+        match answer {
+            Ok(stored) => Ok(Saved::Yes(Self { secret: stored, ..self.clone() })),
+            Err(error) if Failure::of(&error) == Failure::Conflict => Ok(Saved::Conflict),
+            // It was deleted since it was read; who saves next finds that out by reading again.
+            Err(error) if self.exists() && Failure::of(&error) == Failure::NotFound => Ok(Saved::Conflict),
+            Err(error) => Err(ClusterError::api(verb, format_args!("secret/{}", self.name()), self.namespace())(error)),
+        }
+    }
+
+    /// Notes that the launch under way is alive, so that the stored object changes.
+    pub(crate) fn touch(&mut self, beat: u64) {
+        let annotations = self.secret.metadata.annotations.get_or_insert_default();
+        annotations.insert(HEARTBEAT.to_owned(), beat.to_string());
+    }
+
+    /// Removes the traces of [`Self::touch`].
+    pub(crate) fn settle(&mut self) {
+        if let Some(annotations) = &mut self.secret.metadata.annotations {
+            annotations.remove(HEARTBEAT);
+        }
+    }
+}
+
+/// Who made an object, as far as its metadata tell.
+pub(crate) fn owner(metadata: &ObjectMeta) -> String {
+    let text = |map: &Option<BTreeMap<String, String>>, key: &str| map.as_ref().and_then(|map| map.get(key).cloned());
+    let release = text(&metadata.annotations, "meta.helm.sh/release-name").map(|name| format!("Helm release {name}"));
+    let group = || {
+        let set = text(&metadata.labels, names::APPLYSET_PART_OF).or_else(|| text(&metadata.labels, names::APPLYSET_ID));
+        set.map(|set| format!("the set {set}"))
+    };
+    let label = || text(&metadata.labels, "app.kubernetes.io/managed-by");
+    let manager = || metadata.managed_fields.as_ref()?.iter().find_map(|entry| entry.manager.clone());
+    release.or_else(group).or_else(label).or_else(manager).unwrap_or_else(|| "somebody else".to_owned())
+}
+
+pub(crate) fn secrets(client: &Client, namespace: &str) -> Api<Secret> {
+    Api::namespaced(client.clone(), namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_survives_its_secret() {
+        let mut parent = Parent::new("shop", &Group::default());
+        parent.extent.namespaces.insert("db".into());
+        let secret = parent.to_secret().unwrap();
+        let labels = secret.metadata.labels.as_ref().unwrap();
+        assert_eq!(labels[names::APPLYSET_ID], names::applyset_id("iter8-default", "shop"));
+        let read = Parent::from_secret(secret).unwrap();
+        assert_eq!((read.group(), read.namespace(), &read.extent), (&Group::default(), "shop", &parent.extent));
+        assert!(!read.exists());
+    }
+
+    #[test]
+    fn a_secret_of_somebody_else_is_refused_by_name() {
+        let mut secret = Parent::new("shop", &Group::default()).to_secret().unwrap();
+        let annotations = secret.metadata.annotations.as_mut().unwrap();
+        annotations.insert(names::APPLYSET_TOOLING.into(), "kubectl/v1.32.0".into());
+        annotations.insert("meta.helm.sh/release-name".into(), "web".into());
+        let error = Parent::from_secret(secret).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "secret/iter8-default in namespace shop exists already and belongs to Helm release web"
+        );
+    }
+
+    #[test]
+    fn a_broken_history_is_corrupt() {
+        let mut secret = Parent::new("shop", &Group::default()).to_secret().unwrap();
+        secret.data = Some(BTreeMap::from([(HISTORY_KEY.to_owned(), ByteString(b"[{".to_vec()))]));
+        assert!(matches!(Parent::from_secret(secret), Err(ClusterError::Corrupt { .. })));
+    }
+}

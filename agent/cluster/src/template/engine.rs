@@ -1,0 +1,215 @@
+//! A set of templates that may include each other.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use gotmpl::Template;
+use gotmpl::parse::{ListNode, Parser};
+use serde_json::Value;
+
+use super::TemplateError;
+use super::check::check;
+use super::functions::function_map;
+use super::value::from_json;
+
+/// How deeply `include` and `tpl` may nest. A chart of the real world needs a handful; a template that includes
+/// itself must not exhaust the stack.
+const MAX_DEPTH: usize = 32;
+
+/// Templates, read and checked, ready to be rendered any number of times.
+pub struct Engine {
+    set: Arc<Set>,
+}
+
+/// What `include` and `tpl` see: the templates they are themselves part of.
+pub(super) struct Set {
+    template: Template,
+}
+
+impl Engine {
+    /// Reads `(name, text)` pairs. What they define is visible in all of them; a later definition replaces an
+    /// earlier one.
+    ///
+    /// # Errors
+    /// The first text that is not a template or names a function that cannot be used.
+    pub fn new<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, TemplateError> {
+        let mut trees = BTreeMap::new();
+        for (name, text) in texts {
+            for (name, tree) in parse(name, text)? {
+                add(&mut trees, name, tree);
+            }
+        }
+        let set = Arc::new_cyclic(|set: &Weak<Set>| {
+            let empty = Template::new("").funcs(function_map(set));
+            Set { template: trees.into_iter().fold(empty, |template, (name, tree)| template.add_parse_tree(&name, tree)) }
+        });
+        Ok(Self { set })
+    }
+
+    /// Renders the template called `name` with `data` as its dot.
+    ///
+    /// # Errors
+    /// A function failed, `fail` or `required` spoke, or there is no such template.
+    pub fn render(&self, name: &str, data: &Value) -> Result<String, TemplateError> {
+        self.set.include(name, &from_json(data)).map_err(|error| TemplateError::of(name, &error))
+    }
+}
+
+/// Renders one template text, which is called `name` in errors.
+///
+/// # Errors
+/// As [`Engine::new`] and [`Engine::render`].
+pub fn render(name: &str, text: &str, data: &Value) -> Result<String, TemplateError> {
+    Engine::new([(name, text)])?.render(name, data)
+}
+
+impl Set {
+    /// Renders one template of the set.
+    pub(super) fn include(&self, name: &str, data: &gotmpl::Value) -> gotmpl::Result<String> {
+        nested(name, || self.template.execute_template_to_string(name, data))
+    }
+
+    /// Renders `text` as a template beside those of the set.
+    pub(super) fn render_text(&self, text: &str, data: &gotmpl::Value) -> gotmpl::Result<String> {
+        let trees = parse("tpl", text).map_err(|error| gotmpl::TemplateError::Exec(error.to_string()))?;
+        let template =
+            trees.into_iter().fold(self.template.clone(), |template, (name, tree)| template.add_parse_tree(&name, tree));
+        nested("tpl", || template.execute_template_to_string("tpl", data))
+    }
+}
+
+/// The trees of one text: its own under `name`, then those it defines.
+fn parse(name: &str, text: &str) -> Result<Vec<(String, ListNode)>, TemplateError> {
+    let read = Parser::with_name(Some(name), text, "{{", "}}").and_then(Parser::parse);
+    let (tree, defines) = read.map_err(|error| TemplateError::of(name, &error))?;
+    let own = std::iter::once((name.to_owned(), tree));
+    let trees: Vec<_> = own.chain(defines.into_iter().map(|define| (define.name.to_string(), define.body))).collect();
+    trees.iter().try_for_each(|(_, tree)| check(name, tree))?;
+    Ok(trees)
+}
+
+/// As in Go, an empty body does not replace one that has content.
+fn add(trees: &mut BTreeMap<String, ListNode>, name: String, tree: ListNode) {
+    if !(tree.is_empty_tree() && trees.contains_key(&name)) {
+        trees.insert(name, tree);
+    }
+}
+
+thread_local! {
+    /// How many templates are being rendered inside each other on this thread.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+fn nested(name: &str, render: impl FnOnce() -> gotmpl::Result<String>) -> gotmpl::Result<String> {
+    let depth = DEPTH.get();
+    if depth >= MAX_DEPTH {
+        let message = format!("{name} is included {MAX_DEPTH} levels deep: does it include itself?");
+        return Err(gotmpl::TemplateError::Exec(message));
+    }
+    DEPTH.set(depth + 1);
+    let result = render();
+    DEPTH.set(depth);
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn error_of(text: &str) -> String {
+        render("t.yaml", text, &json!({})).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn includes_a_template_that_is_defined_in_another_text() {
+        let texts = [("a", "{{ include \"name\" . | upper }}"), ("_b.tpl", "{{ define \"name\" }}hello {{ .who }}{{ end }}")];
+        let engine = Engine::new(texts).unwrap();
+        assert_eq!(engine.render("a", &json!({"who": "world"})).unwrap(), "HELLO WORLD");
+    }
+
+    #[test]
+    fn renders_text_of_the_data_as_a_template() {
+        let texts = [("a", "{{ tpl .text . }}"), ("b", "{{ define \"x\" }}[{{ .who }}]{{ end }}")];
+        let engine = Engine::new(texts).unwrap();
+        let data = json!({"who": "w", "text": "{{ include \"x\" . }}{{ define \"y\" }}!{{ end }}{{ template \"y\" }}"});
+        assert_eq!(engine.render("a", &data).unwrap(), "[w]!");
+    }
+
+    #[test]
+    fn names_the_place_of_an_unknown_function() {
+        assert_eq!(
+            error_of("a\nb {{ if true }}{{ .x | toYamll }}{{ end }}"),
+            "template t.yaml, line 2: function `toYamll` does not exist; did you mean `toYaml`?"
+        );
+    }
+
+    #[test]
+    fn finds_unknown_functions_in_definitions_arguments_and_branches() {
+        for text in [
+            "{{ define \"x\" }}{{ nope }}{{ end }}",
+            "{{ print (nope) }}",
+            "{{ if nope }}{{ end }}",
+            "{{ if true }}{{ else }}{{ nope }}{{ end }}",
+            "{{ range $i, $v := nope }}{{ end }}",
+            "{{ template \"x\" (nope) }}",
+            "{{ (nope).field }}",
+        ] {
+            assert!(error_of(text).contains("function `nope` does not exist"), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_pure_with_the_reason() {
+        assert_eq!(
+            error_of("{{ env \"HOME\" }}"),
+            "template t.yaml, line 1: function `env` is refused: a template may not read the environment"
+        );
+        for name in ["genCA", "randAlphaNum", "lookup", "now", "derivePassword", "getHostByName", "set", "htpasswd"] {
+            assert!(error_of(&format!("{{{{ {name} }}}}")).contains("is refused"), "{name}");
+        }
+    }
+
+    #[test]
+    fn refuses_a_merge_whose_result_is_thrown_away() {
+        assert!(error_of("{{ $_ := merge .a .b }}").contains("use the dict that it returns"));
+    }
+
+    #[test]
+    fn reports_a_syntax_error_with_its_line() {
+        assert!(error_of("a\n{{ if }}").starts_with("template t.yaml, line 2: "));
+    }
+
+    #[test]
+    fn fail_speaks_for_itself() {
+        assert_eq!(error_of("{{ fail \"no tasks\" }}"), "template t.yaml: no tasks");
+        assert_eq!(error_of("{{ required \"give a url\" .url }}"), "template t.yaml: give a url");
+    }
+
+    #[test]
+    fn names_the_function_and_the_argument_that_is_wrong() {
+        assert_eq!(error_of("{{ upper 3 }}"), "template t.yaml: upper: argument 1 must be a string, not int");
+        assert_eq!(error_of("{{ upper }}"), "template t.yaml: upper takes 1 argument, not 0");
+    }
+
+    #[test]
+    fn stops_a_template_that_includes_itself() {
+        assert!(error_of("{{ include \"t.yaml\" . }}").contains("does it include itself?"));
+        assert!(error_of("{{ define \"x\" }}{{ template \"x\" }}{{ end }}{{ template \"x\" }}").contains("recursion"));
+    }
+
+    #[test]
+    fn reports_a_template_that_is_not_there() {
+        assert_eq!(error_of("{{ include \"gone\" . }}"), "template t.yaml: undefined template: gone");
+    }
+
+    #[test]
+    fn keeps_integers_and_strings_that_look_like_numbers_apart() {
+        let data = json!({"big": 9_007_199_254_740_993_i64, "text": "1000000", "int": 1_000_000});
+        let text = "{{ .big }} {{ .int }} {{ .text | quote }} {{ toYaml . }}";
+        let expected = "9007199254740993 1000000 \"1000000\" big: 9007199254740993\nint: 1000000\ntext: \"1000000\"";
+        assert_eq!(render("t", text, &data).unwrap(), expected);
+    }
+}

@@ -1,0 +1,21 @@
+//! The functions of templates, one file per subject.
+
+mod call;
+mod dates;
+mod dicts;
+mod encoding;
+mod include;
+mod json;
+mod lists;
+mod logic;
+mod math;
+mod paths;
+mod refused;
+mod regexes;
+mod registry;
+mod semver;
+mod strings;
+mod yaml;
+
+pub(super) use refused::refusal;
+pub(super) use registry::{function_map, is_known, names};

@@ -1,0 +1,167 @@
+//! The agent's command line, and what each of its commands sets up. Running an experiment is the runner's business.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use iter8_cluster::names::Group;
+use iter8_core::{ExitCode, Experiment, Phase};
+use kube::{Client, Config};
+use tracing::level_filters::LevelFilter;
+use tracing::{debug, error, info, warn};
+
+use crate::runner::{Event, EventKind, Identity, RunError, chain, run};
+use crate::secret_store::SecretStore;
+use crate::shutdown::cancel_on_signal;
+
+/// Runs experiments inside a Kubernetes cluster.
+#[derive(Debug, Parser)]
+#[command(name = "iter8-agent", version)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(RunArgs),
+}
+
+/// Run one loop of an experiment and keep its result in a Secret
+#[derive(ClapArgs, Debug)]
+struct RunArgs {
+    /// File with the experiment
+    #[arg(long)]
+    experiment: PathBuf,
+    /// Secret that holds the result
+    #[arg(long)]
+    result_secret: String,
+    /// Namespace of the experiment
+    #[arg(long)]
+    namespace: String,
+    /// Name of the line of experiments
+    #[arg(long)]
+    group: Group,
+    /// Number of the launch
+    #[arg(long)]
+    revision: u32,
+    /// Add to what earlier loops left, because more loops may follow
+    #[arg(long = "loop")]
+    recurring: bool,
+    /// How much to log
+    #[arg(long, value_enum, default_value = "info")]
+    log_level: LogLevel,
+    /// Reach the cluster by the kubeconfig of the user instead of the pod's service account
+    #[arg(long, hide = true)]
+    kubeconfig: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    #[value(alias = "warning")]
+    Warn,
+    Error,
+}
+
+/// Why nothing was run.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("cannot read {}", path.display())]
+    File { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Spec(#[from] iter8_core::SpecError),
+    #[error("cannot find out how to reach the cluster")]
+    Config(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+impl StartError {
+    const fn code(&self) -> ExitCode {
+        match self {
+            Self::File { .. } | Self::Spec(_) => ExitCode::Usage,
+            Self::Config(_) | Self::Run(_) => ExitCode::Cluster,
+            Self::Signals(_) => ExitCode::Internal,
+        }
+    }
+}
+
+impl Args {
+    /// Runs the command and gives the exit code.
+    pub async fn run(self) -> ExitCode {
+        let Self { command: Command::Run(args) } = self;
+        log_to_stdout(args.log_level);
+        match run_experiment(&args).await {
+            Ok(code) => code,
+            Err(failure) => {
+                error!("{}", chain(&failure));
+                failure.code()
+            }
+        }
+    }
+}
+
+async fn run_experiment(args: &RunArgs) -> Result<ExitCode, StartError> {
+    let path = args.experiment.clone();
+    let text = std::fs::read_to_string(&path).map_err(|source| StartError::File { path, source })?;
+    let experiment = Experiment::parse(&text)?;
+    let client = client(args.kubeconfig.as_deref()).await?;
+    let store = SecretStore::new(client.clone(), &args.namespace, &args.result_secret);
+    let identity = Identity {
+        group: args.group.to_string(),
+        namespace: args.namespace.clone(),
+        revision: args.revision,
+        recurring: args.recurring,
+    };
+    let work = async |cancel| run(&experiment, &identity, &store, Some(&client), &cancel, &log).await;
+    let Some(result) = cancel_on_signal(work).await.map_err(StartError::Signals)? else {
+        warn!("stopped by a second signal, the result is as last saved");
+        return Ok(ExitCode::Interrupted);
+    };
+    Ok(match result?.phase {
+        Phase::Succeeded => ExitCode::Satisfied,
+        Phase::Cancelled => ExitCode::Interrupted,
+        Phase::Failed => ExitCode::TaskFailed,
+        Phase::Pending | Phase::Running => ExitCode::Internal,
+    })
+}
+
+async fn client(kubeconfig: Option<&Path>) -> Result<Client, StartError> {
+    let config = match kubeconfig {
+        Some(path) => {
+            let kubeconfig = kube::config::Kubeconfig::read_from(path).map_err(|error| StartError::Config(error.into()))?;
+            Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
+                .await
+                .map_err(|error| StartError::Config(error.into()))?
+        }
+        None => Config::incluster().map_err(|error| StartError::Config(error.into()))?,
+    };
+    Client::try_from(config).map_err(|error| StartError::Config(error.into()))
+}
+
+fn log(event: &Event) {
+    match &event.kind {
+        EventKind::Progress { .. } => debug!("{}", event.kind),
+        EventKind::StepFailed { .. } => error!("{}", event.kind),
+        EventKind::NotSaved { .. } => warn!("{}", event.kind),
+        EventKind::LoopStarted { .. }
+        | EventKind::StepStarted { .. }
+        | EventKind::StepSucceeded { .. }
+        | EventKind::LoopEnded { .. } => info!("{}", event.kind),
+    }
+}
+
+fn log_to_stdout(level: LogLevel) {
+    let level = match level {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(false).init();
+}

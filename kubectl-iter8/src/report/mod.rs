@@ -1,0 +1,6 @@
+//! Reports: a result in, a text out. Where the result comes from and where the text goes is decided elsewhere.
+
+mod format;
+mod text;
+
+pub use format::{ReportError, ReportFormat, Style, render};

@@ -1,0 +1,418 @@
+//! The report for people. What stands in it is in the result; this file only arranges it.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use iter8_core::assess::{distinct, significant};
+use iter8_core::result::{ExperimentResult, LoadDetails, Phase, StepStatus, Version};
+use iter8_core::slo::SloResult;
+use iter8_core::stats::Interval;
+use iter8_core::{MetricName, Verdict};
+
+use super::format::Style;
+use crate::table::printable;
+
+/// Draws the whole report.
+pub(super) fn draw(result: &ExperimentResult, style: &Style) -> String {
+    let sections = [
+        headline(result, style),
+        summary(result, style),
+        objectives(result, style),
+        metrics(result, style),
+        load(result, style),
+        remarks(result, style),
+    ];
+    let mut report = sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n");
+    report.push('\n');
+    report
+}
+
+fn headline(result: &ExperimentResult, style: &Style) -> String {
+    let (sign, word, color) = match (result.verdict, result.phase) {
+        (Some(Verdict::Pass), _) => ("✔", "pass", "32"),
+        (Some(Verdict::Fail), _) => ("✘", "fail", "31"),
+        (Some(Verdict::Invalid), _) => ("‼", "invalid", "33"),
+        (Some(Verdict::Inconclusive), _) => ("?", "inconclusive", "33"),
+        (None, Phase::Pending | Phase::Running) => ("…", "not over", "36"),
+        (None, Phase::Succeeded | Phase::Failed | Phase::Cancelled) => ("?", "no verdict", "33"),
+    };
+    let reason = if result.verdict_reason.is_empty() { String::new() } else { format!(": {}", printable(&result.verdict_reason)) };
+    let lines = wrapped(&format!("{sign} {word}{reason}"), style.width, 2);
+    if style.color { format!("\x1b[1;{color}m{}\x1b[0m\n", lines.trim_end()) } else { lines }
+}
+
+fn title(text: &str, style: &Style) -> String {
+    if style.color { format!("\x1b[1m{text}\x1b[0m\n") } else { format!("{text}\n") }
+}
+
+fn summary(result: &ExperimentResult, style: &Style) -> String {
+    let steps = format!("{} of {} done", result.completed_steps(), result.steps.len());
+    let revision = if result.revision == 0 { String::new() } else { format!(", revision {}", result.revision) };
+    let mut rows = vec![
+        ("Experiment", format!("{}{revision}", result.group)),
+        ("Phase", format!("{:?}, {steps}", result.phase)),
+    ];
+    if result.loops.recurring || result.loops.completed > 1 {
+        rows.push(("Loops", format!("{} completed of {} started", result.loops.completed, result.loops.started)));
+    }
+    if let Some((number, step)) = result.failed_step() {
+        rows.push(("Task failure", format!("step {number} ({}): {}", step.task, step.message)));
+    } else if let Some(step) = result.steps.iter().find(|step| step.status == StepStatus::Cancelled) {
+        rows.push(("Stopped", format!("during {}: {}", step.task, step.message)));
+    }
+    if let Some(started) = result.started {
+        let took = result.ended.map(|ended| ended.duration_since(started).as_secs_f64());
+        let took = took.map(|took| format!(", took {} s", significant(took, 3))).unwrap_or_default();
+        rows.push(("Started", format!("{}{took}", started.strftime("%Y-%m-%d %H:%M:%S UTC"))));
+    }
+    title("Experiment summary", style) + &pairs(&rows, style)
+}
+
+/// Names and texts in two columns; long texts go on below themselves.
+fn pairs(rows: &[(&str, String)], style: &Style) -> String {
+    let indent = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0) + 4;
+    let line = |(name, text): &(&str, String)| {
+        wrapped(&format!("  {name:<width$}{}", printable(text), width = indent - 2), style.width, indent)
+    };
+    rows.iter().map(line).collect()
+}
+
+fn table(headers: &[String], style: &Style) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(style.width).unwrap_or(u16::MAX))
+        .set_header(headers);
+    table
+}
+
+fn right(text: &str) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+fn version_name(version: &Version, index: usize) -> String {
+    match (&version.track, &version.version) {
+        (Some(track), Some(version)) => format!("{track} ({version})"),
+        (Some(name), None) | (None, Some(name)) => name.clone(),
+        (None, None) => format!("version {index}"),
+    }
+}
+
+fn objectives(result: &ExperimentResult, style: &Style) -> String {
+    if result.slos.is_empty() {
+        return String::new();
+    }
+    let several = result.versions.len() > 1;
+    let interval = format!("{}% interval", significant(result.confidence * 100.0, 4));
+    let mut headers = vec!["Objective".to_owned(), "Value".to_owned(), interval, "Samples".to_owned(), "Verdict".to_owned()];
+    if several {
+        headers.insert(1, "Version".to_owned());
+    }
+    let mut table = table(&headers, style);
+    for slo in &result.slos {
+        let unit = slo.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        let value = slo.value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", distinct(value, slo.limit)));
+        let mut row = vec![
+            Cell::new(format!("{}{unit}", printable(&slo.objective()))),
+            right(&value),
+            right(&shown_interval(slo.interval)),
+            right(&slo.samples.map_or_else(|| "-".to_owned(), |samples| samples.to_string())),
+            Cell::new(slo.verdict.as_str()),
+        ];
+        if several {
+            let name = result.versions.get(slo.version).map(|version| version_name(version, slo.version));
+            row.insert(1, Cell::new(printable(&name.unwrap_or_default())));
+        }
+        table.add_row(row);
+    }
+    let mut text = title("Service level objectives", style) + &trimmed(&table);
+    let not_satisfied = |slo: &&SloResult| slo.verdict != Verdict::Pass;
+    for slo in result.slos.iter().filter(not_satisfied) {
+        text += &wrapped(&format!("  {}: {}", slo.verdict, printable(&slo.reason)), style.width, 4);
+    }
+    text
+}
+
+fn shown_interval(interval: Option<Interval>) -> String {
+    let end = |end: Option<f64>| end.map_or_else(|| "?".to_owned(), |end| significant(end, 3));
+    interval.map_or_else(|| "-".to_owned(), |interval| format!("{} to {}", end(interval.lower), end(interval.upper)))
+}
+
+fn metrics(result: &ExperimentResult, style: &Style) -> String {
+    if result.metrics.is_empty() {
+        return String::new();
+    }
+    let mut headers = vec!["Metric".to_owned()];
+    let versions = result.versions.len().max(1);
+    match versions {
+        1 => headers.push("Value".to_owned()),
+        _ => headers.extend(result.versions.iter().enumerate().map(|(index, version)| printable(&version_name(version, index)))),
+    }
+    let mut table = table(&headers, style);
+    let mut names: Vec<&String> = result.metrics.keys().collect();
+    names.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
+    let mut missing = Vec::new();
+    for name in names {
+        let metric = &result.metrics[name];
+        let unit = metric.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
+        let mut row = vec![Cell::new(printable(name))];
+        for version in 0..versions {
+            let latest = metric.versions.get(version).and_then(|series| series.latest.as_ref());
+            let value = latest.and_then(|latest| latest.value);
+            row.push(right(&value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", significant(value, 3)))));
+            if let (None, Some(why)) = (value, latest.and_then(|latest| latest.source.as_ref())) {
+                missing.push(format!("  {name}: {}", printable(why)));
+            }
+        }
+        table.add_row(row);
+    }
+    let missing: String = missing.iter().map(|line| wrapped(line, style.width, 4)).collect();
+    title("Latest observed values for metrics", style) + &trimmed(&table) + &missing
+}
+
+/// Counts first, then moments, then percentiles by number; other metrics by name.
+fn order(name: &str) -> (String, u8, f64, String) {
+    let Ok(parsed) = name.parse::<MetricName>() else { return (name.to_owned(), 0, 0.0, name.to_owned()) };
+    let what = parsed.aggregation.clone().unwrap_or_else(|| parsed.name.clone());
+    let place = ["request-count", "error-count", "error-rate", "latency-mean", "latency-stddev", "latency-min", "latency-max"]
+        .iter()
+        .position(|known| *known == what);
+    let place = match (place, parsed.percentile()) {
+        (Some(place), _) => place as u8,
+        (None, Some(_)) => 200,
+        (None, None) => 100,
+    };
+    (parsed.provider.clone(), place, parsed.percentile().unwrap_or(0.0), name.to_owned())
+}
+
+fn load(result: &ExperimentResult, style: &Style) -> String {
+    let mut text = String::new();
+    for (provider, details) in &result.load {
+        text += &title(&format!("Load ({provider})"), style);
+        text += &pairs(&load_rows(details), style);
+    }
+    text
+}
+
+fn load_rows(details: &LoadDetails) -> Vec<(&'static str, String)> {
+    let rate = details.completed as f64 / details.elapsed_seconds.max(1e-9);
+    let mut sent = format!(
+        "{} of {} in {} s ({}/s)",
+        details.completed,
+        details.offered,
+        significant(details.elapsed_seconds, 3),
+        significant(rate, 3)
+    );
+    if details.dropped > 0 {
+        sent += &format!(", {} never sent", details.dropped);
+    }
+    if details.censored > 0 {
+        sent += &format!(", {} without end", details.censored);
+    }
+    let mut rows = vec![("Target", details.target.clone()), ("Requests", sent)];
+    if !details.status_codes.is_empty() {
+        let codes: Vec<String> = details.status_codes.iter().map(|(code, count)| format!("{code} × {count}")).collect();
+        rows.push(("Status codes", codes.join(", ")));
+    }
+    for error in &details.errors {
+        let first = error.first.first().map(|first| format!(" — {}", head(first))).unwrap_or_default();
+        rows.push(("Error", format!("{} × {}{first}", error.kind, error.count)));
+    }
+    let millis = |value: Option<f64>| value.map(|value| format!("{} ms", significant(value, 3)));
+    if let Some(service) = millis(details.service_p99_ms) {
+        rows.push(("Service p99", format!("{service} once the target had the request")));
+    }
+    if let Some(lag) = millis(details.lag_p99_ms) {
+        rows.push(("Generator", format!("p99 {lag} late by itself")));
+    }
+    rows.extend(details.faults.iter().map(|fault| ("Not trusted", fault.clone())));
+    rows
+}
+
+/// Enough of a body to recognise it.
+fn head(text: &str) -> String {
+    let text = printable(text);
+    if text.chars().count() > 100 { text.chars().take(99).collect::<String>() + "…" } else { text }
+}
+
+fn remarks(result: &ExperimentResult, style: &Style) -> String {
+    if result.notes.is_empty() {
+        return String::new();
+    }
+    let lines = result.notes.iter().map(|note| wrapped(&format!("  {}", printable(note)), style.width, 4));
+    title("Remarks", style) + &lines.collect::<String>()
+}
+
+/// A table without spaces at the ends of its lines.
+fn trimmed(table: &Table) -> String {
+    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// `text` broken at spaces into lines of at most `width`, all but the first indented. Words too long for a line are cut.
+fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let width = width.max(indent + 8);
+    let mut lines: Vec<String> = Vec::new();
+    let leading: String = text.chars().take_while(|c| *c == ' ').collect();
+    let mut line = leading.clone();
+    let mut is_blank = true;
+    // Runs of spaces stay, because columns are made of them.
+    for word in text[leading.len()..].split_inclusive(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        loop {
+            let room = width.saturating_sub(line.chars().count());
+            let length = word.iter().rposition(|c| *c != ' ').map_or(0, |last| last + 1);
+            if length <= room {
+                line.extend(&word);
+                is_blank = false;
+                break;
+            }
+            if is_blank {
+                line.extend(word.drain(..room));
+            }
+            lines.push(line.trim_end().to_owned());
+            line = " ".repeat(indent);
+            is_blank = true;
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use iter8_core::metric::{Metric, MetricKind, Observation, Series};
+    use iter8_core::{assess, legacy};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAIN: Style = Style { width: 80, color: false };
+
+    fn measured(values: &[(&str, f64, Option<Interval>, u64)]) -> ExperimentResult {
+        let mut result = ExperimentResult::pending("default", "default", 1, &["http", "assess"]);
+        result.begin_loop("2026-01-02T03:04:05Z".parse().unwrap(), &["http", "assess"]);
+        result.versions.push(Version::default());
+        for (name, value, interval, samples) in values {
+            let mut series = Series::default();
+            let (value, samples) = (Some(*value), Some(*samples));
+            series.observe(Observation { loop_number: 1, value, interval: *interval, samples, ..Observation::default() });
+            let unit = name.contains("latency").then(|| "ms".to_owned());
+            let metric = Metric { kind: MetricKind::Gauge, unit, description: String::new(), versions: vec![series] };
+            result.metrics.insert((*name).to_owned(), metric);
+        }
+        result.load.insert(
+            "http".into(),
+            LoadDetails {
+                target: "http://httpbin.default/get".into(),
+                offered: 200,
+                started: 200,
+                completed: 200,
+                elapsed_seconds: 3.981,
+                status_codes: [(200, 200)].into(),
+                lag_p99_ms: Some(0.61),
+                service_p99_ms: Some(4.2),
+                ..LoadDetails::default()
+            },
+        );
+        result
+    }
+
+    fn over(mut result: ExperimentResult, with: &str) -> ExperimentResult {
+        let spec = format!("spec: [{{task: assess, with: {with}}}]");
+        match iter8_core::Experiment::parse(&spec).unwrap().steps.remove(0).task {
+            iter8_core::Task::Assess(inputs) => assess::record(&mut result, &inputs),
+            other => panic!("not assess: {other:?}"),
+        }
+        result.steps.iter_mut().for_each(|step| step.status = StepStatus::Succeeded);
+        result.phase = Phase::Succeeded;
+        result.loops.completed = 1;
+        result.ended = Some("2026-01-02T03:04:09.2Z".parse().unwrap());
+        result
+    }
+
+    #[test]
+    fn a_good_run_fits_a_screen() {
+        let values = [
+            ("http/request-count", 200.0, None, 200),
+            ("http/latency-p99", 6.1, Some(Interval { lower: Some(5.2), upper: None }), 200),
+            ("http/latency-p99.9", 6.9, None, 200),
+            ("http/latency-p50", 2.0, None, 200),
+            ("http/latency-mean", 2.345, Some(Interval::new(2.2, 2.5)), 200),
+            ("http/error-count", 0.0, None, 200),
+        ];
+        let result = over(measured(&values), "{SLOs: {upper: {http/latency-mean: 50, http/error-count: 0}}}");
+        insta::assert_snapshot!(draw(&result, &PLAIN), @"");
+    }
+
+    #[test]
+    fn small_differences_and_missing_metrics_can_be_seen() {
+        let values = [("http/latency-mean", 50.0004, None, 200), ("http/error-rate", 0.004, None, 200)];
+        let with = "{SLOs: {upper: {http/latency-mean: 50, http/error-rate: 0, http/latency-p97: 10}}}";
+        insta::assert_snapshot!(draw(&over(measured(&values), with), &PLAIN), @"");
+    }
+
+    #[test]
+    fn a_failed_task_is_the_first_thing_said() {
+        let mut result = ExperimentResult::pending("checkout", "shop", 3, &["ready", "http"]);
+        result.begin_loop("2026-01-02T03:04:05Z".parse().unwrap(), &["ready", "http"]);
+        result.phase = Phase::Failed;
+        result.steps[0].status = StepStatus::Failed;
+        result.steps[0].message = "not ready after 1m0s: deployment shop/httpbin has 0 of 1 replicas available".into();
+        result.verdict = Some(Verdict::Inconclusive);
+        result.verdict_reason = "step 1 (ready) failed before any objective was assessed".into();
+        insta::assert_snapshot!(draw(&result, &PLAIN), @"");
+    }
+
+    #[test]
+    fn errors_of_a_load_are_told_with_their_first_message_and_without_control_characters() {
+        let mut result = over(measured(&[("http/error-count", 20.0, None, 20)]), "{SLOs: {upper: {http/error-count: 0}}}");
+        let details = result.load.get_mut("http").unwrap();
+        details.status_codes = [(500, 20)].into();
+        details.errors = vec![iter8_core::result::LoadError {
+            kind: "status 500".into(),
+            count: 20,
+            first: vec!["\u{1b}[31mno database\nat line 1".into()],
+        }];
+        details.faults = vec!["the load generator itself sent late (p99 12.0ms, at most 5.0ms would do): give it more CPU or lower the rate".into()];
+        insta::assert_snapshot!(draw(&result, &PLAIN), @"");
+    }
+
+    #[test]
+    fn two_versions_stand_side_by_side() {
+        let mut result = measured(&[("prom/latency", 12.0, None, 10)]);
+        result.load.clear();
+        result.versions = ["baseline", "candidate"]
+            .map(|track| Version { track: Some(track.into()), version: Some("v1".into()) })
+            .into();
+        let second = Series { latest: None, ..Series::default() };
+        result.metrics.get_mut("prom/latency").unwrap().versions.push(second);
+        insta::assert_snapshot!(draw(&over(result, "{SLOs: {upper: {prom/latency: 50}}}"), &PLAIN), @"");
+    }
+
+    #[test]
+    fn a_result_of_v013_is_drawn_too() {
+        let text = "spec: [{task: http}]\nresult: {numCompletedTasks: 1, failure: false, insights: {numVersions: 1, nonHistMetricValues: [{http/latency-mean: [3.5]}], SLOs: {Upper: [{metric: http/latency-mean, limit: 2}]}, SLOsSatisfied: {Upper: [[false]]}}}";
+        insta::assert_snapshot!(draw(&legacy::parse(text, "default", "").unwrap(), &PLAIN), @"");
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_the_terminal(width in 60usize..200, message in "\\PC{0,300}") {
+            let mut result = over(measured(&[("http/latency-mean", 1234.5678, Some(Interval::new(1.0, 2.0)), 200)]), "{SLOs: {upper: {http/latency-mean: 50}}}");
+            result.notes = vec![message.clone()];
+            result.steps[0].status = StepStatus::Failed;
+            result.steps[0].message = message;
+            let report = draw(&result, &Style { width, color: false });
+            for line in report.lines() {
+                prop_assert!(line.chars().count() <= width, "{line:?}");
+            }
+            prop_assert!(!report.contains('\u{1b}'));
+        }
+
+        #[test]
+        fn wrapping_loses_no_word(text in "[a-z]{1,30}( [a-z]{1,30}){0,20}", width in 20usize..100) {
+            let words = |text: &str| text.split_whitespace().collect::<String>();
+            prop_assert_eq!(words(&wrapped(&text, width, 4)), words(&text));
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Values as Helm's six flags give them: read, parsed and merged into one map. What the values mean is checked
+//! elsewhere.
+
+mod json;
+mod merge;
+mod path;
+mod set;
+mod source;
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+pub use merge::merge_maps;
+pub use path::PathError;
+pub use set::SetError;
+pub use source::SourceError;
+
+use set::Typing;
+
+/// The flags, in Helm's grammar.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Values")]
+pub struct ValuesArgs {
+    /// YAML file, URL or - with values; may be repeated, later ones win
+    #[arg(short = 'f', long = "values", value_name = "FILE", value_delimiter = ',')]
+    values: Vec<String>,
+    /// Values as KEY=VALUE, typed as they look; separate several by commas
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Values as KEY=VALUE that are texts
+    #[arg(long, value_name = "KEY=VALUE")]
+    set_string: Vec<String>,
+    /// Values as KEY=PATH that are the contents of files
+    #[arg(long, value_name = "KEY=PATH")]
+    set_file: Vec<String>,
+    /// Values as KEY=JSON, or one JSON object
+    #[arg(long, value_name = "KEY=JSON")]
+    set_json: Vec<String>,
+    /// A value as KEY=TEXT in which nothing is special
+    #[arg(long, value_name = "KEY=TEXT")]
+    set_literal: Vec<String>,
+}
+
+/// Why the flags give no values.
+#[derive(Debug, thiserror::Error)]
+pub enum ValuesError {
+    /// A file or URL cannot be read.
+    #[error("cannot read the values {name}")]
+    Read {
+        /// Its name on the command line.
+        name: String,
+        /// Why.
+        #[source]
+        source: SourceError,
+    },
+    /// What was read is no YAML map.
+    #[error("the values {name} cannot be read as YAML: {reason}")]
+    Yaml {
+        /// Its name on the command line.
+        name: String,
+        /// Where and why.
+        reason: String,
+    },
+    /// A text of a flag does not follow the grammar.
+    #[error("failed parsing {flag} data")]
+    Set {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong.
+        #[source]
+        source: SetError,
+    },
+}
+
+impl ValuesArgs {
+    /// Reads and merges everything. The order is Helm's, whatever the order on the command line: files, then
+    /// `--set-json`, `--set`, `--set-string`, `--set-file`, `--set-literal`. A null stays, so that it can take away a
+    /// default later.
+    ///
+    /// # Errors
+    /// The first flag that cannot be read or parsed.
+    pub async fn merge(&self) -> Result<Value, ValuesError> {
+        let mut merged = Value::Object(Map::new());
+        for name in &self.values {
+            let text = source::read(name).await.map_err(|source| ValuesError::Read { name: name.clone(), source })?;
+            for document in documents(&text, name)? {
+                merged = merge_maps(merged, document);
+            }
+        }
+        let failed = |flag| move |source| ValuesError::Set { flag, source };
+        for text in &self.set_json {
+            json::apply(&mut merged, text).map_err(failed("--set-json"))?;
+        }
+        for text in &self.set {
+            set::apply(&mut merged, text, Typing::Guess).map_err(failed("--set"))?;
+        }
+        for text in &self.set_string {
+            set::apply(&mut merged, text, Typing::Text).map_err(failed("--set-string"))?;
+        }
+        for text in &self.set_file {
+            for (path, file) in set::pairs(text).map_err(failed("--set-file"))? {
+                let content = source::read(&file).await;
+                let content = content.map_err(|source| ValuesError::Read { name: file.clone(), source })?;
+                path.put(&mut merged, Value::String(content)).map_err(|error| failed("--set-file")(error.into()))?;
+            }
+        }
+        for text in &self.set_literal {
+            set::apply_literal(&mut merged, text).map_err(failed("--set-literal"))?;
+        }
+        Ok(merged)
+    }
+}
+
+/// The maps of a stream of YAML documents; empty documents are left out.
+fn documents(text: &str, name: &str) -> Result<Vec<Value>, ValuesError> {
+    let failed = |reason: String| ValuesError::Yaml { name: name.to_owned(), reason };
+    let documents: Vec<Value> = serde_yaml::from_multiple(text).map_err(|error| failed(error.to_string()))?;
+    let documents = documents.into_iter().filter(|document| !document.is_null());
+    documents
+        .map(|document| {
+            if document.is_object() { Ok(document) } else { Err(failed("it is not a map of keys to values".to_owned())) }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn flags(args: &[(&str, &str)]) -> ValuesArgs {
+        let mut flags = ValuesArgs::default();
+        for (flag, text) in args {
+            let list = match *flag {
+                "f" => &mut flags.values,
+                "set" => &mut flags.set,
+                "string" => &mut flags.set_string,
+                "file" => &mut flags.set_file,
+                "json" => &mut flags.set_json,
+                _ => &mut flags.set_literal,
+            };
+            list.push((*text).to_owned());
+        }
+        flags
+    }
+
+    #[tokio::test]
+    async fn the_order_is_helms_whatever_the_order_on_the_command_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        std::fs::write(path("v.yaml"), "a: file\nb: file\nc: file\nd: file\ne: file\nf: file\n---\nf: second\n").unwrap();
+        std::fs::write(path("content"), "content").unwrap();
+        let (values, content) = (path("v.yaml"), format!("d={},e={}", path("content"), path("content")));
+        let merged = flags(&[("literal", "e=literal"), ("file", &content), ("string", "c=1,d=1"), ("set", "b=1,c=2"), ("json", "a={\"x\":1},b=2"), ("f", &values)]);
+        assert_eq!(
+            merged.merge().await.unwrap(),
+            json!({ "a": { "x": 1 }, "b": 1, "c": "1", "d": "content", "e": "literal", "f": "second" }),
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_named() {
+        let error = flags(&[("f", "/no/such/file.yaml")]).merge().await.unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the values /no/such/file.yaml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("v.yaml");
+        std::fs::write(&path, "- a\n").unwrap();
+        let error = flags(&[("f", &path.display().to_string())]).merge().await.unwrap_err();
+        assert!(error.to_string().ends_with("it is not a map of keys to values"), "{error}");
+        std::fs::write(&path, "a: [").unwrap();
+        assert!(matches!(flags(&[("f", &path.display().to_string())]).merge().await, Err(ValuesError::Yaml { .. })));
+    }
+}

@@ -1,0 +1,106 @@
+{{- /* The spec of a Job, with its pod. */ -}}
+{{- define "iter8.job" -}}
+backoffLimit: 0
+{{- if not (kindIs "invalid" .Values.activeDeadlineSeconds) }}
+activeDeadlineSeconds: {{ int64 .Values.activeDeadlineSeconds }}
+{{- end }}
+{{- if not (kindIs "invalid" .Values.ttlSecondsAfterFinished) }}
+ttlSecondsAfterFinished: {{ int64 .Values.ttlSecondsAfterFinished }}
+{{- end }}
+template:
+  metadata:
+    labels:
+      {{- $labels := include "iter8.labels" (dict "root" . "component" "experiment") }}
+      {{- $labels | nindent 6 }}
+      {{- range $key, $value := .Values.podLabels }}
+      {{- if not (hasKey (fromYaml $labels) $key) }}
+      {{ $key | quote }}: {{ $value | toString | quote }}
+      {{- end }}
+      {{- end }}
+    annotations:
+      {{- /* A proxy that is a native sidecar ends with the agent; any other would keep the pod alive. */ -}}
+      {{- $annotations := dict "sidecar.istio.io/nativeSidecar" "true" "config.linkerd.io/proxy-enable-native-sidecar" "true" }}
+      {{- range $key, $value := merge (.Values.podAnnotations | default dict | deepCopy) $annotations }}
+      {{ $key | quote }}: {{ $value | toString | quote }}
+      {{- end }}
+  spec:
+    {{- include "iter8.pod" . | nindent 4 }}
+{{- end }}
+
+{{- define "iter8.pod" -}}
+serviceAccountName: {{ .Values.serviceAccountName | default (include "iter8.rbac" .) | quote }}
+automountServiceAccountToken: true
+enableServiceLinks: false
+restartPolicy: Never
+terminationGracePeriodSeconds: 30
+{{- with .Values.securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . | toString | quote }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- range $key, $value := . }}
+  {{ $key | quote }}: {{ $value | toString | quote }}
+  {{- end }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+containers:
+- name: iter8
+  image: {{ coalesce .Values.iter8Image .Values.image | quote }}
+  {{- with .Values.imagePullPolicy }}
+  imagePullPolicy: {{ . }}
+  {{- end }}
+  args:
+  - run
+  - --experiment
+  - /etc/iter8/experiment.yaml
+  - --result-secret
+  - {{ include "iter8.result" . | quote }}
+  - --namespace
+  - {{ .Release.Namespace | quote }}
+  - --group
+  - {{ .Release.Name | quote }}
+  - --revision
+  - {{ .Release.Revision | quote }}
+  - --log-level
+  - {{ .Values.logLevel | quote }}
+  {{- if eq .Values.runner "cronjob" }}
+  - --loop
+  {{- end }}
+  {{- with .Values.resources }}
+  resources:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    allowPrivilegeEscalation: false
+    readOnlyRootFilesystem: true
+    capabilities:
+      drop: [ALL]
+  terminationMessagePolicy: FallbackToLogsOnError
+  volumeMounts:
+  - name: experiment
+    mountPath: /etc/iter8
+    readOnly: true
+  - name: tmp
+    mountPath: /tmp
+volumes:
+- name: experiment
+  secret:
+    secretName: {{ include "iter8.spec" . | quote }}
+- name: tmp
+  emptyDir: {}
+{{- end }}

@@ -1,0 +1,3 @@
+module iter8.tools/tests/cluster/pause
+
+go 1.24.0
