@@ -133,7 +133,8 @@ async fn run_experiment(args: &RunArgs) -> Result<ExitCode, StartError> {
 async fn client(kubeconfig: Option<&Path>) -> Result<Client, StartError> {
     let config = match kubeconfig {
         Some(path) => {
-            let kubeconfig = kube::config::Kubeconfig::read_from(path).map_err(|error| StartError::Config(error.into()))?;
+            let kubeconfig =
+                kube::config::Kubeconfig::read_from(path).map_err(|error| StartError::Config(error.into()))?;
             Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
                 .await
                 .map_err(|error| StartError::Config(error.into()))?

@@ -63,7 +63,13 @@ impl Redactor {
         let sources = series.filter_map(|series| series.latest.as_mut()?.source.as_mut());
         let slos = result.slos.iter_mut().flat_map(|slo| [&mut slo.reason].into_iter().chain(&mut slo.source));
         let messages = result.steps.iter_mut().map(|step| &mut step.message);
-        for text in details.chain(sources).chain(slos).chain(messages).chain(&mut result.log).chain([&mut result.verdict_reason]) {
+        for text in details
+            .chain(sources)
+            .chain(slos)
+            .chain(messages)
+            .chain(&mut result.log)
+            .chain([&mut result.verdict_reason])
+        {
             *text = self.clean(text);
         }
     }
@@ -78,7 +84,9 @@ pub fn shown_url(url: &Url) -> String {
     if shown.query_pairs().any(|(name, _)| is_secret(&name)) {
         let pairs: Vec<(String, String)> = url
             .query_pairs()
-            .map(|(name, value)| (name.to_string(), if is_secret(&name) { "redacted".to_owned() } else { value.to_string() }))
+            .map(|(name, value)| {
+                (name.to_string(), if is_secret(&name) { "redacted".to_owned() } else { value.to_string() })
+            })
             .collect();
         shown.query_pairs_mut().clear().extend_pairs(pairs);
     }

@@ -37,7 +37,8 @@ impl ResultStore for SecretStore {
     async fn save(&self, result: &ExperimentResult) -> Result<(), StoreError> {
         let mut version = self.version.lock().await;
         let known = version.take();
-        let written = write_result(&self.client, &self.namespace, &self.secret, result, known.as_deref(), PATIENCE).await?;
+        let written =
+            write_result(&self.client, &self.namespace, &self.secret, result, known.as_deref(), PATIENCE).await?;
         *version = Some(written);
         Ok(())
     }

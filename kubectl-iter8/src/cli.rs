@@ -21,7 +21,7 @@ use crate::error::CliError;
     max_term_width = 100,
     after_help = "Try it without a cluster:\n  kubectl iter8 demo\n\nUse \"kubectl iter8 <command> --help\" for more about a command."
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: GlobalArgs,
     #[command(subcommand)]

@@ -53,7 +53,9 @@ pub(crate) fn command(words: &[OsString], env: &ConnectEnv) -> Command {
             ids.into_iter().fold(sub, |sub, id| {
                 let (words, env) = (words.clone(), env.clone());
                 match id.as_str() {
-                    "group" => sub.mut_arg("group", |arg| arg.add(ArgValueCandidates::new(move || groups(&words, &env)))),
+                    "group" => {
+                        sub.mut_arg("group", |arg| arg.add(ArgValueCandidates::new(move || groups(&words, &env))))
+                    }
                     "set" | "set_string" | "set_json" | "set_file" | "set_literal" => {
                         sub.mut_arg(id, |arg| arg.add(ArgValueCompleter::new(keys)))
                     }

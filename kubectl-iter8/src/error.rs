@@ -15,7 +15,7 @@ use crate::values::ValuesError;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub struct CliError {
+pub(crate) struct CliError {
     code: ExitCode,
     text: String,
     hints: Vec<String>,
@@ -23,22 +23,22 @@ pub struct CliError {
 
 impl CliError {
     /// An error in kubectl's form `error: <message>`.
-    pub fn new(code: ExitCode, message: impl AsRef<str>) -> Self {
+    pub(crate) fn new(code: ExitCode, message: impl AsRef<str>) -> Self {
         Self::verbatim(code, format!("error: {}", message.as_ref()))
     }
 
     /// An error whose text is complete.
-    pub fn verbatim(code: ExitCode, text: String) -> Self {
+    pub(crate) fn verbatim(code: ExitCode, text: String) -> Self {
         Self { code, text, hints: Vec::new() }
     }
 
     /// The command line or the values are wrong.
-    pub fn usage(message: impl AsRef<str>) -> Self {
+    pub(crate) fn usage(message: impl AsRef<str>) -> Self {
         Self::new(ExitCode::Usage, message)
     }
 
     /// Values with problems, one line each.
-    pub fn values(problems: &[Problem]) -> Self {
+    pub(crate) fn values(problems: &[Problem]) -> Self {
         let text = match problems {
             [one] => format!("error: invalid values: {one}"),
             several => {
@@ -50,34 +50,34 @@ impl CliError {
     }
 
     /// Stdout or a file cannot be written to.
-    pub fn output(error: io::Error) -> Self {
+    pub(crate) fn output(error: io::Error) -> Self {
         Self::new(ExitCode::Cluster, format!("cannot write the output: {error}"))
     }
 
     /// Adds what to do about it.
-    pub fn hinted(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hinted(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// The exit code.
-    pub const fn code(&self) -> ExitCode {
+    pub(crate) const fn code(&self) -> ExitCode {
         self.code
     }
 
     /// The sentence.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
     /// What to do about it.
-    pub fn hints(&self) -> &[String] {
+    pub(crate) fn hints(&self) -> &[String] {
         &self.hints
     }
 }
 
 /// An error with its causes, as one sentence. Causes that the text already holds are not repeated.
-pub fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -121,9 +121,8 @@ impl From<ClusterError> for CliError {
             ClusterError::Api { action, source } => of_api(action, source),
             ClusterError::Foreign { .. } => Self::new(ExitCode::Cluster, chain(&error))
                 .hinted("choose another group with -g, or delete that object"),
-            ClusterError::NotFound { .. } => {
-                Self::new(ExitCode::NotFound, chain(&error)).hinted("`kubectl iter8 get` lists the groups of a namespace")
-            }
+            ClusterError::NotFound { .. } => Self::new(ExitCode::NotFound, chain(&error))
+                .hinted("`kubectl iter8 get` lists the groups of a namespace"),
             ClusterError::NamespaceMissing(name) => Self::verbatim(
                 ExitCode::NotFound,
                 format!("Error from server (NotFound): namespaces \"{name}\" not found"),

@@ -8,7 +8,7 @@ use crate::error::CliError;
 
 /// Writes for people and for pipes.
 #[derive(Debug)]
-pub struct Printer {
+pub(crate) struct Printer {
     color_out: bool,
     color_err: bool,
     interactive: bool,
@@ -19,7 +19,7 @@ pub struct Printer {
 
 /// What the environment says about terminals.
 #[derive(Clone, Debug, Default)]
-pub struct TerminalEnv {
+pub(crate) struct TerminalEnv {
     /// `NO_COLOR` is set, to whatever.
     pub no_color: bool,
     /// `TERM`.
@@ -32,7 +32,7 @@ const DEFAULT_WIDTH: usize = 80;
 
 impl Printer {
     /// Looks at the terminal once.
-    pub fn new(env: &TerminalEnv) -> Self {
+    pub(crate) fn new(env: &TerminalEnv) -> Self {
         let capable = !env.no_color && env.term.as_deref() != Some("dumb");
         let terminal_width = || rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col));
         Self {
@@ -45,12 +45,12 @@ impl Printer {
     }
 
     /// Whether data may be coloured.
-    pub const fn color(&self) -> bool {
+    pub(crate) const fn color(&self) -> bool {
         self.color_out
     }
 
     /// Columns of the terminal.
-    pub const fn width(&self) -> usize {
+    pub(crate) const fn width(&self) -> usize {
         self.width
     }
 
@@ -58,7 +58,7 @@ impl Printer {
     ///
     /// # Errors
     /// When stdout cannot be written to, for example because a disk is full.
-    pub fn data(&self, text: &str) -> Result<(), CliError> {
+    pub(crate) fn data(&self, text: &str) -> Result<(), CliError> {
         self.end_progress();
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -68,24 +68,24 @@ impl Printer {
     }
 
     /// Writes a message that is no data.
-    pub fn status(&self, text: &str) {
+    pub(crate) fn status(&self, text: &str) {
         self.message(text);
     }
 
     /// Writes a warning in kubectl's form.
-    pub fn warning(&self, text: &str) {
+    pub(crate) fn warning(&self, text: &str) {
         self.message(&format!("{} {text}", self.paint("Warning:", "33")));
     }
 
     /// Says what to type next; only to people, never into a pipe.
-    pub fn hint(&self, text: &str) {
+    pub(crate) fn hint(&self, text: &str) {
         if self.interactive {
             self.message(text);
         }
     }
 
     /// Shows how far something is: one line that replaces itself on a terminal, nothing elsewhere.
-    pub fn progress(&self, text: &str) {
+    pub(crate) fn progress(&self, text: &str) {
         if self.interactive {
             let shown: String = text.chars().filter(|c| !c.is_control()).take(self.width.saturating_sub(1)).collect();
             let mut on_screen = self.progress.lock().expect("no one panics while holding it");
@@ -95,7 +95,7 @@ impl Printer {
     }
 
     /// Writes why a command failed, with hints.
-    pub fn error(&self, error: &CliError) {
+    pub(crate) fn error(&self, error: &CliError) {
         self.message(error.text());
         for hint in error.hints() {
             self.message(&format!("{} {hint}", self.paint("hint:", "36")));

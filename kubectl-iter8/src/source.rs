@@ -63,7 +63,8 @@ pub(crate) fn read_file(path: &Path, group: &str) -> Result<ExperimentResult, Cl
         return Ok(result);
     }
     legacy::parse(&text, group, "").map_err(|error| {
-        let message = format!("{} is neither a result nor an experiment of Iter8 v0.13: {}", path.display(), chain(&error));
+        let message =
+            format!("{} is neither a result nor an experiment of Iter8 v0.13: {}", path.display(), chain(&error));
         CliError::usage(message)
     })
 }

@@ -7,7 +7,18 @@ use crate::harness::{Namespace, eventually, kubeconfig};
 const SET: &str = "--set";
 
 fn simple<'a>(url: &'a str) -> Vec<&'a str> {
-    vec![SET, "tasks={http,assess}", SET, url, SET, "http.numRequests=20", SET, "http.qps=50", SET, "assess.SLOs.upper.http/error-count=0"]
+    vec![
+        SET,
+        "tasks={http,assess}",
+        SET,
+        url,
+        SET,
+        "http.numRequests=20",
+        SET,
+        "http.qps=50",
+        SET,
+        "assess.SLOs.upper.http/error-count=0",
+    ]
 }
 
 #[test]
@@ -46,7 +57,16 @@ fn a_quota_that_forbids_the_pod_is_reported() {
 fn an_agent_killed_for_its_memory_is_reported() {
     let ns = Namespace::new("memory");
     let mut args = simple("http.url=http://127.0.0.1:1");
-    args.extend([SET, "resources.limits.memory=6Mi", SET, "resources.requests.memory=6Mi", SET, "http.duration=60s", SET, "http.allowInitialErrors=true"]);
+    args.extend([
+        SET,
+        "resources.limits.memory=6Mi",
+        SET,
+        "resources.requests.memory=6Mi",
+        SET,
+        "http.duration=60s",
+        SET,
+        "http.allowInitialErrors=true",
+    ]);
     ns.launch(&args).code(0);
     let ran = ns.iter8(&["assert", "--timeout", "60s"]);
     // Whether six mebibytes suffice to start the container at all is the runtime's affair; either way it is said.
@@ -67,7 +87,19 @@ fn a_target_that_refuses_is_measured_and_fails_the_objective() {
 #[test]
 fn a_deployment_that_never_gets_ready_says_what_it_lacks() {
     let ns = Namespace::new("unready");
-    let ran = ns.launch(&[SET, "tasks={ready}", SET, "ready.deploy=nowhere", SET, "ready.timeout=2s", "--wait", "--timeout", "60s"]).code(4);
+    let ran = ns
+        .launch(&[
+            SET,
+            "tasks={ready}",
+            SET,
+            "ready.deploy=nowhere",
+            SET,
+            "ready.timeout=2s",
+            "--wait",
+            "--timeout",
+            "60s",
+        ])
+        .code(4);
     assert!(ran.stdout.contains("nowhere") && ran.stdout.contains("does not exist"), "{ran}");
 }
 
@@ -112,7 +144,19 @@ fn the_cluster_may_be_away_for_a_while_during_a_run() {
     };
     let ns = Namespace::with_httpbin("away");
     let url = format!("http.url={}", ns.httpbin("/get"));
-    ns.launch(&[SET, "tasks={http,assess}", SET, &url, SET, "http.numRequests=160", SET, "http.qps=20", SET, "assess.SLOs.upper.http/error-count=0"]).code(0);
+    ns.launch(&[
+        SET,
+        "tasks={http,assess}",
+        SET,
+        &url,
+        SET,
+        "http.numRequests=160",
+        SET,
+        "http.qps=20",
+        SET,
+        "assess.SLOs.upper.http/error-count=0",
+    ])
+    .code(0);
     eventually("a run under way", || ns.iter8(&["log"]).stdout.contains("http started").then_some(()));
     let restarted = std::process::Command::new("bash").arg("-c").arg(&restart).env("KUBECONFIG", kubeconfig()).status();
     assert!(restarted.expect("starts").success(), "the API server restarts");

@@ -11,9 +11,24 @@ fn the_documented_experiment_runs_from_launch_to_delete() {
     let ns = Namespace::with_httpbin("road");
     let url = format!("http.url={}", ns.httpbin("/get"));
     ns.launch(&[
-        SET, "tasks={ready,http,assess}", SET, "ready.deploy=httpbin", SET, "ready.service=httpbin",
-        SET, "ready.timeout=60s", SET, &url, SET, "http.numRequests=200", SET, "http.qps=50",
-        SET, "assess.SLOs.upper.http/latency-mean=50", SET, "assess.SLOs.upper.http/error-count=0",
+        SET,
+        "tasks={ready,http,assess}",
+        SET,
+        "ready.deploy=httpbin",
+        SET,
+        "ready.service=httpbin",
+        SET,
+        "ready.timeout=60s",
+        SET,
+        &url,
+        SET,
+        "http.numRequests=200",
+        SET,
+        "http.qps=50",
+        SET,
+        "assess.SLOs.upper.http/latency-mean=50",
+        SET,
+        "assess.SLOs.upper.http/error-count=0",
     ])
     .code(0);
     let asserted = ns.iter8(&["assert", "-c", "completed,nofailure,slos", "--timeout", "60s"]).code(0);
@@ -44,8 +59,19 @@ fn a_violated_objective_is_exit_code_one_and_says_why() {
     let ns = Namespace::with_httpbin("violated");
     let url = format!("http.url={}", ns.httpbin("/status/500"));
     let launched = ns.launch(&[
-        SET, "tasks={http,assess}", SET, &url, SET, "http.numRequests=20", SET, "http.qps=50",
-        SET, "assess.SLOs.upper.http/error-count=0", "--wait", "--timeout", "60s",
+        SET,
+        "tasks={http,assess}",
+        SET,
+        &url,
+        SET,
+        "http.numRequests=20",
+        SET,
+        "http.qps=50",
+        SET,
+        "assess.SLOs.upper.http/error-count=0",
+        "--wait",
+        "--timeout",
+        "60s",
     ]);
     let launched = launched.code(1);
     assert!(launched.stdout.contains("http/error-count is 20, above the limit of 0"), "{launched}");
@@ -70,7 +96,10 @@ fn a_second_launch_stops_the_first_keeps_its_partial_result_and_prunes_its_objec
     assert!(first["load"]["http"]["completed"].as_u64().is_some_and(|completed| completed > 0), "{first:#}");
     assert_eq!(first["verdict"], "inconclusive");
     let objects = ns.leftovers();
-    assert!(objects.contains("secret/iter8-default-1-result") && objects.contains("job.batch/iter8-default-2"), "{objects}");
+    assert!(
+        objects.contains("secret/iter8-default-1-result") && objects.contains("job.batch/iter8-default-2"),
+        "{objects}"
+    );
     assert!(!objects.contains("job.batch/iter8-default-1") && !objects.contains("iter8-default-1-spec"), "{objects}");
 }
 
@@ -96,11 +125,17 @@ fn the_agent_may_touch_nothing_but_its_result() {
     let url = format!("http.url={}", ns.httpbin("/get"));
     ns.launch(&[SET, "tasks={http}", SET, &url, SET, "http.numRequests=5", "--wait"]).code(5);
     let account = format!("--as=system:serviceaccount:{}:iter8-default", ns.name);
-    let may = |verb: &str, resource: &str| ns.kubectl(&["auth", "can-i", verb, resource, &account]).stdout.trim() == "yes";
+    let may =
+        |verb: &str, resource: &str| ns.kubectl(&["auth", "can-i", verb, resource, &account]).stdout.trim() == "yes";
     assert!(may("get", "secret/iter8-default-1-result") && may("patch", "secret/iter8-default-1-result"));
     for (verb, resource) in [
-        ("get", "secret/iter8-default"), ("get", "secret/iter8-default-1-spec"), ("list", "secrets"),
-        ("create", "secrets"), ("delete", "secret/iter8-default-1-result"), ("get", "pods"), ("create", "jobs"),
+        ("get", "secret/iter8-default"),
+        ("get", "secret/iter8-default-1-spec"),
+        ("list", "secrets"),
+        ("create", "secrets"),
+        ("delete", "secret/iter8-default-1-result"),
+        ("get", "pods"),
+        ("create", "jobs"),
     ] {
         assert!(!may(verb, resource), "{verb} {resource}");
     }

@@ -19,7 +19,11 @@ pub(crate) struct Ran {
 
 impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "exit code {} after {:?}\n{}\n------- stderr -------\n{}", self.code, self.took, self.stdout, self.stderr)
+        write!(
+            f,
+            "exit code {} after {:?}\n{}\n------- stderr -------\n{}",
+            self.code, self.took, self.stdout, self.stderr
+        )
     }
 }
 
@@ -61,7 +65,8 @@ impl Namespace {
     /// Creates a namespace with a Deployment and a Service `httpbin`, and waits until both answer.
     pub(crate) fn with_httpbin(purpose: &str) -> Self {
         let namespace = Self::new(purpose);
-        let image = std::env::var("ITER8_E2E_HTTPBIN_IMAGE").unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
+        let image =
+            std::env::var("ITER8_E2E_HTTPBIN_IMAGE").unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
         let manifest = include_str!("httpbin.yaml").replace("IMAGE", &image);
         namespace.apply(&manifest);
         namespace.kubectl(&["rollout", "status", "deployment/httpbin", "--timeout=120s"]).code(0);
@@ -136,7 +141,13 @@ impl Namespace {
     /// The stored result of a revision of the group default.
     pub(crate) fn stored(&self, revision: u32) -> Value {
         let secret = format!("iter8-default-{revision}-result");
-        let data = self.kubectl(&["get", "secret", &secret, "-o", r"go-template={{index .data `result.json` | base64decode}}"]);
+        let data = self.kubectl(&[
+            "get",
+            "secret",
+            &secret,
+            "-o",
+            r"go-template={{index .data `result.json` | base64decode}}",
+        ]);
         data.json()
     }
 }
@@ -150,7 +161,8 @@ impl Drop for Namespace {
 /// Runs a command to its end.
 pub(crate) fn run(mut command: Command) -> Ran {
     let begun = Instant::now();
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+    let output =
+        command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     finished(output, begun)
 }
 

@@ -10,8 +10,20 @@ fn the_loops_of_a_cronjob_accumulate() {
     let url = format!("http.url={}", ns.httpbin("/get"));
     // Once a year: the test starts the loops itself, the way `kubectl create job --from` does.
     ns.launch(&[
-        SET, "tasks={http,assess}", SET, "runner=cronjob", SET, "cronjobSchedule=0 0 1 1 *", SET, &url,
-        SET, "http.numRequests=10", SET, "http.qps=50", SET, "assess.SLOs.upper.http/error-count=0",
+        SET,
+        "tasks={http,assess}",
+        SET,
+        "runner=cronjob",
+        SET,
+        "cronjobSchedule=0 0 1 1 *",
+        SET,
+        &url,
+        SET,
+        "http.numRequests=10",
+        SET,
+        "http.qps=50",
+        SET,
+        "assess.SLOs.upper.http/error-count=0",
     ])
     .code(0);
     for number in 1..=2 {

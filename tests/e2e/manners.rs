@@ -30,7 +30,8 @@ fn a_dry_run_by_the_server_changes_nothing() {
 #[test]
 fn a_rendered_experiment_can_be_applied_by_kubectl() {
     let ns = Namespace::new("render");
-    let rendered = ns.iter8(&["render", "--set", "tasks={http}", "--set", "http.url=http://a", "--set", "runner=none"]).code(0);
+    let rendered =
+        ns.iter8(&["render", "--set", "tasks={http}", "--set", "http.url=http://a", "--set", "runner=none"]).code(0);
     ns.apply(&rendered.stdout);
     assert!(ns.leftovers().contains("secret/iter8-default-1-spec"));
 }
@@ -50,7 +51,17 @@ fn the_pods_are_allowed_where_only_restricted_ones_are() {
     let ns = Namespace::with_httpbin("restricted");
     ns.kubectl(&["label", "namespace", &ns.name, "pod-security.kubernetes.io/enforce=restricted"]).code(0);
     let url = format!("http.url={}", ns.httpbin("/get"));
-    let ran = ns.launch(&["--set", "tasks={http}", "--set", &url, "--set", "http.numRequests=5", "--wait", "--timeout", "60s"]);
+    let ran = ns.launch(&[
+        "--set",
+        "tasks={http}",
+        "--set",
+        &url,
+        "--set",
+        "http.numRequests=5",
+        "--wait",
+        "--timeout",
+        "60s",
+    ]);
     // Without objectives there is no verdict: the experiment ran, and that is all that can be said.
     let ran = ran.code(5);
     assert!(ran.stdout.contains("completed holds"), "{ran}");

@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn an_extent_survives_the_annotations() {
-        let objects = [object(Kind::Job, "shop", "a"), object(Kind::Role, "db", "b"), object(Kind::Secret, "shop", "c")];
+        let objects =
+            [object(Kind::Job, "shop", "a"), object(Kind::Role, "db", "b"), object(Kind::Secret, "shop", "c")];
         let extent = Extent::of(&objects, "shop");
         let annotations = extent.annotations();
         assert_eq!(annotations[APPLYSET_GROUP_KINDS], "Job.batch,Role.rbac.authorization.k8s.io,Secret");

@@ -109,8 +109,7 @@ async fn is_there(client: &Client, member: &Member) -> Result<bool, ClusterError
 /// stands for whatever has the name. A workload stays visible until its pods are gone.
 pub(crate) async fn remove(client: &Client, member: &Member) -> Result<(), ClusterError> {
     let object = &member.object;
-    let mut params =
-        if object.kind.is_workload() { DeleteParams::foreground() } else { DeleteParams::background() };
+    let mut params = if object.kind.is_workload() { DeleteParams::foreground() } else { DeleteParams::background() };
     if !member.uid.is_empty() {
         params = params.preconditions(Preconditions { uid: Some(member.uid.clone()), resource_version: None });
     }

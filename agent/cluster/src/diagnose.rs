@@ -93,7 +93,10 @@ fn of_pod(pod: &Pod) -> Option<Trouble> {
             let reason = waiting.reason.as_deref().unwrap_or_default();
             if HOPELESS.contains(&reason) {
                 let image = &container.image;
-                return last(format!("pod {name} cannot start, {reason} for image \"{image}\"{}", said(&waiting.message)));
+                return last(format!(
+                    "pod {name} cannot start, {reason} for image \"{image}\"{}",
+                    said(&waiting.message)
+                ));
             }
         }
     }
@@ -141,15 +144,15 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({ "metadata": { "name": "p" }, "status": status })).unwrap()
     }
 
-    fn container(state: Value) -> Value {
+    fn container(state: &Value) -> Value {
         json!({ "containerStatuses": [{ "name": "iter8", "image": "i:1", "imageID": "", "ready": false, "restartCount": 0, "state": state }] })
     }
 
-    fn of(status: Value) -> Option<(String, bool)> {
+    fn of(status: &Value) -> Option<(String, bool)> {
         trouble(&Job::default(), &[pod(status)], &[]).map(|trouble| (trouble.message, trouble.is_final))
     }
 
@@ -157,17 +160,21 @@ mod tests {
     fn each_state_of_a_pod_has_its_sentence() {
         for (status, message, is_final) in [
             (
-                container(json!({ "waiting": { "reason": "ErrImageNeverPull", "message": "Container image \"i:1\" is not present with pull policy of Never" } })),
+                container(
+                    json!({ "waiting": { "reason": "ErrImageNeverPull", "message": "Container image \"i:1\" is not present with pull policy of Never" } }),
+                ),
                 "pod p cannot start, ErrImageNeverPull for image \"i:1\": Container image \"i:1\" is not present with pull policy of Never",
                 true,
             ),
             (
-                container(json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled" } })),
+                container(&json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled" } })),
                 "pod p was killed for its memory (OOMKilled): raise resources.limits.memory",
                 true,
             ),
             (
-                container(json!({ "terminated": { "exitCode": 2, "reason": "Error", "message": "step 1 is wrong\n" } })),
+                container(
+                    json!({ "terminated": { "exitCode": 2, "reason": "Error", "message": "step 1 is wrong\n" } }),
+                ),
                 "pod p ended with exit code 2: step 1 is wrong",
                 true,
             ),
@@ -188,15 +195,15 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(of(status), Some((message.to_owned(), is_final)));
+            assert_eq!(of(&status), Some((message.to_owned(), is_final)));
         }
     }
 
     #[test]
     fn a_pod_that_runs_or_starts_is_no_trouble() {
-        assert_eq!(of(container(json!({ "running": {} }))), None);
-        assert_eq!(of(container(json!({ "waiting": { "reason": "ContainerCreating" } }))), None);
-        assert_eq!(of(container(json!({ "terminated": { "exitCode": 0 } }))), None);
+        assert_eq!(of(&container(&json!({ "running": {} }))), None);
+        assert_eq!(of(&container(&json!({ "waiting": { "reason": "ContainerCreating" } }))), None);
+        assert_eq!(of(&container(&json!({ "terminated": { "exitCode": 0 } }))), None);
     }
 
     #[test]
@@ -206,7 +213,10 @@ mod tests {
         }))
         .unwrap();
         let found = trouble(&Job::default(), &[], &[event]).unwrap();
-        assert_eq!((found.message.as_str(), found.is_final), ("no pod can be made: pods \"p\" is forbidden: exceeded quota: none", true));
+        assert_eq!(
+            (found.message.as_str(), found.is_final),
+            ("no pod can be made: pods \"p\" is forbidden: exceeded quota: none", true)
+        );
         let job: Job = serde_json::from_value(json!({
             "metadata": { "name": "j" },
             "status": { "conditions": [{ "type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "was active too long" }] },

@@ -178,12 +178,9 @@ impl Failure {
     pub const fn is_transient(self) -> bool {
         match self {
             Self::Busy | Self::Unreachable => true,
-            Self::NotFound
-            | Self::Unauthorized
-            | Self::Forbidden
-            | Self::Conflict
-            | Self::Invalid
-            | Self::Other => false,
+            Self::NotFound | Self::Unauthorized | Self::Forbidden | Self::Conflict | Self::Invalid | Self::Other => {
+                false
+            }
         }
     }
 }

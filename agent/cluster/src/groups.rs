@@ -55,7 +55,8 @@ impl GroupSummary {
 /// # Errors
 /// When the API refuses to list Secrets.
 pub async fn list_groups(client: &Client, namespace: Option<&str>) -> Result<Vec<GroupSummary>, ClusterError> {
-    let secrets: Api<Secret> = namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), name));
+    let secrets: Api<Secret> =
+        namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), name));
     let of = |component: Component| {
         let (name, component) = (names::NAME_VALUE, component.label());
         let selector = format!("{}={name},{}={component}", names::NAME, names::COMPONENT);
@@ -65,8 +66,12 @@ pub async fn list_groups(client: &Client, namespace: Option<&str>) -> Result<Vec
     let listed = try_join(of(Component::Group), of(Component::Result)).await;
     let (parents, results) =
         listed.map_err(ClusterError::api("list", "secrets", namespace.unwrap_or("every namespace")))?;
-    let mut groups: Vec<GroupSummary> =
-        parents.items.into_iter().filter_map(|parent| Parent::from_secret(parent).ok()).map(|parent| summary(&parent, &results.items)).collect();
+    let mut groups: Vec<GroupSummary> = parents
+        .items
+        .into_iter()
+        .filter_map(|parent| Parent::from_secret(parent).ok())
+        .map(|parent| summary(&parent, &results.items))
+        .collect();
     groups.sort_by(|a, b| (&a.namespace, &a.group).cmp(&(&b.namespace, &b.group)));
     Ok(groups)
 }

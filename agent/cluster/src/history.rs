@@ -159,7 +159,10 @@ mod tests {
         for expected in 1..=4 {
             let revision = begin(&mut history);
             assert_eq!(revision.0, expected);
-            assert_eq!(history.latest().map(|entry| entry.revision.0), expected.checked_sub(1).filter(|last| *last > 0));
+            assert_eq!(
+                history.latest().map(|entry| entry.revision.0),
+                expected.checked_sub(1).filter(|last| *last > 0)
+            );
             assert!(history.finish(revision, 3));
         }
         assert_eq!(revisions(&history), [2, 3, 4]);

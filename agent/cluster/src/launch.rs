@@ -130,7 +130,7 @@ impl<'a> Attempt<'a> {
         let planned = survey.objects.planned.iter().map(|planned| &planned.object);
         parent.extent = parent.extent.union(&Extent::of(planned, plan.namespace));
         Ok(match parent.save(client).await? {
-            Saved::Yes(parent) => Some(Self { client, revision, parent, survey, before, beats: 0 }),
+            Saved::Yes(parent) => Some(Self { client, revision, parent: *parent, survey, before, beats: 0 }),
             Saved::Conflict => None,
         })
     }
@@ -186,7 +186,7 @@ impl<'a> Attempt<'a> {
         self.beats += 1;
         self.parent.touch(self.beats);
         match self.parent.save(self.client).await? {
-            Saved::Yes(parent) => self.parent = parent,
+            Saved::Yes(parent) => self.parent = *parent,
             // Whoever wrote it either took over, which finishing finds out, or did not touch the history.
             Saved::Conflict => self.reread().await?,
         }
@@ -279,7 +279,7 @@ impl<'a> Attempt<'a> {
             self.parent.settle();
             match self.parent.save(self.client).await? {
                 Saved::Yes(parent) => {
-                    self.parent = parent;
+                    self.parent = *parent;
                     return Ok(());
                 }
                 Saved::Conflict => self.reread().await?,
@@ -293,9 +293,7 @@ impl<'a> Attempt<'a> {
         let planned = self.survey.objects.planned.iter().zip(&self.survey.live);
         // Objects that revisions share belong to whoever took over.
         let ours = planned.filter(|(planned, live)| live.is_none() && !(superseded && is_shared(&planned.object)));
-        let removals = ours.map(|(planned, _)| {
-            remove_named(self.client, &planned.object)
-        });
+        let removals = ours.map(|(planned, _)| remove_named(self.client, &planned.object));
         for failed in join_all(removals).await.into_iter().filter_map(Result::err) {
             tracing::warn!(error = %failed, "an object of the failed launch is left");
         }
@@ -397,4 +395,3 @@ fn stale(survey: &Survey) -> Vec<Member> {
     }
     stale
 }
-

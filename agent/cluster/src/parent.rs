@@ -34,7 +34,7 @@ pub struct Parent {
 #[derive(Debug)]
 pub(crate) enum Saved {
     /// It is stored.
-    Yes(Parent),
+    Yes(Box<Parent>),
     /// Somebody else wrote first; nothing is stored.
     Conflict,
 }
@@ -152,7 +152,7 @@ impl Parent {
             false => ("create", api.create(&params, &secret).await),
         };
         match answer {
-            Ok(stored) => Ok(Saved::Yes(Self { secret: stored, ..self.clone() })),
+            Ok(stored) => Ok(Saved::Yes(Box::new(Self { secret: stored, ..self.clone() }))),
             Err(error) if Failure::of(&error) == Failure::Conflict => Ok(Saved::Conflict),
             // It was deleted since it was read; who saves next finds that out by reading again.
             Err(error) if self.exists() && Failure::of(&error) == Failure::NotFound => Ok(Saved::Conflict),
@@ -179,7 +179,8 @@ pub(crate) fn owner(metadata: &ObjectMeta) -> String {
     let text = |map: &Option<BTreeMap<String, String>>, key: &str| map.as_ref().and_then(|map| map.get(key).cloned());
     let release = text(&metadata.annotations, "meta.helm.sh/release-name").map(|name| format!("Helm release {name}"));
     let group = || {
-        let set = text(&metadata.labels, names::APPLYSET_PART_OF).or_else(|| text(&metadata.labels, names::APPLYSET_ID));
+        let set =
+            text(&metadata.labels, names::APPLYSET_PART_OF).or_else(|| text(&metadata.labels, names::APPLYSET_ID));
         set.map(|set| format!("the set {set}"))
     };
     let label = || text(&metadata.labels, "app.kubernetes.io/managed-by");

@@ -95,8 +95,11 @@ pub(crate) fn objects(plan: &LaunchPlan<'_>, revision: Revision, set_id: &str) -
         join(&mut manifest, &object, set_id)?;
         planned.push(Planned { object, manifest });
     }
-    let result =
-        ObjectId { kind: Kind::Secret, namespace: plan.namespace.to_owned(), name: names::result_secret(plan.group, revision.0) };
+    let result = ObjectId {
+        kind: Kind::Secret,
+        namespace: plan.namespace.to_owned(),
+        name: names::result_secret(plan.group, revision.0),
+    };
     if planned.iter().all(|planned| planned.object != result) {
         planned.push(empty_result(plan.group, revision, result, set_id)?);
     }
@@ -115,7 +118,8 @@ pub(crate) fn own(manifest: &mut Value, owner: &Value) {
 fn empty_result(group: &Group, revision: Revision, object: ObjectId, set_id: &str) -> Result<Planned, ClusterError> {
     let labels = names::labels(group, Some(revision.0), Component::Result);
     let metadata = json!({ "name": object.name, "namespace": object.namespace, "labels": labels });
-    let mut manifest = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": names::RESULT_TYPE });
+    let mut manifest =
+        json!({ "apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": names::RESULT_TYPE });
     join(&mut manifest, &object, set_id)?;
     Ok(Planned { object, manifest })
 }
@@ -124,12 +128,15 @@ fn join(manifest: &mut Value, object: &ObjectId, set_id: &str) -> Result<(), Clu
     manifest["metadata"]["namespace"] = json!(object.namespace);
     let labels = &mut manifest["metadata"]["labels"];
     if labels.get(APPLYSET_PART_OF).is_some() {
-        return Err(ClusterError::Manifest(format!("of {object} carries the label {APPLYSET_PART_OF}, which iter8 sets")));
+        return Err(ClusterError::Manifest(format!(
+            "of {object} carries the label {APPLYSET_PART_OF}, which iter8 sets"
+        )));
     }
     labels[APPLYSET_PART_OF] = json!(set_id);
     // `stringData` is write-only: what is removed from it later would stay.
     if let Some(Value::Object(plain)) = manifest.as_object_mut().and_then(|manifest| manifest.remove("stringData")) {
-        let encoded = plain.iter().filter_map(|(key, text)| Some((key.clone(), json!(STANDARD.encode(text.as_str()?)))));
+        let encoded =
+            plain.iter().filter_map(|(key, text)| Some((key.clone(), json!(STANDARD.encode(text.as_str()?)))));
         let encoded: Map<String, Value> = encoded.collect();
         match &mut manifest["data"] {
             Value::Object(data) => data.extend(encoded),
@@ -156,8 +163,8 @@ mod tests {
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": {"a": "b"}})
     }
 
-    fn planned(manifests: Vec<Value>) -> Result<Objects, ClusterError> {
-        let render = |_| Ok(manifests.clone());
+    fn planned(manifests: &[Value]) -> Result<Objects, ClusterError> {
+        let render = |_| Ok(manifests.to_vec());
         let group = Group::default();
         objects(&LaunchPlan::new("shop", &group, &Value::Null, &render), Revision(1), "applyset-x-v1")
     }
@@ -165,7 +172,7 @@ mod tests {
     #[test]
     fn every_object_joins_the_set_and_the_workload_comes_last() {
         let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "iter8-default-1"}});
-        let objects = planned(vec![job, secret("iter8-default-1-spec")]).unwrap();
+        let objects = planned(&[job, secret("iter8-default-1-spec")]).unwrap();
         let names: Vec<String> = objects.planned.iter().map(|planned| planned.object.to_string()).collect();
         assert_eq!(
             names,
@@ -182,15 +189,15 @@ mod tests {
 
     #[test]
     fn a_result_that_the_chart_renders_is_not_added_again() {
-        assert_eq!(planned(vec![secret("iter8-default-1-result")]).unwrap().planned.len(), 1);
+        assert_eq!(planned(&[secret("iter8-default-1-result")]).unwrap().planned.len(), 1);
     }
 
     #[test]
     fn refuses_members_of_other_sets_and_doubles() {
         let mut taken = secret("a");
         taken["metadata"]["labels"] = json!({ APPLYSET_PART_OF: "other" });
-        assert!(planned(vec![taken]).unwrap_err().to_string().contains("carries the label"));
-        let error = planned(vec![secret("a"), secret("a")]).unwrap_err();
+        assert!(planned(&[taken]).unwrap_err().to_string().contains("carries the label"));
+        let error = planned(&[secret("a"), secret("a")]).unwrap_err();
         assert_eq!(error.to_string(), "a manifest of secret/a is there twice");
     }
 }

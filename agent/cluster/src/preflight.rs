@@ -65,13 +65,20 @@ pub async fn preflight(client: &Client, namespace: &str) -> Result<Vec<Finding>,
     let mut findings = vec![of_version(&version.git_version, &version.major, &version.minor)];
     let namespaces: Api<Namespace> = Api::all(client.clone());
     findings.push(of_namespace(namespace, namespaces.get_opt(namespace).await));
-    let answers = join_all(NEEDS.iter().map(|(verb, group, resource)| allowed(client, namespace, verb, group, resource)));
+    let answers =
+        join_all(NEEDS.iter().map(|(verb, group, resource)| allowed(client, namespace, verb, group, resource)));
     let answers: Vec<bool> = answers.await.into_iter().collect::<Result<_, _>>().map_err(api("ask for permissions"))?;
     findings.push(of_permissions(namespace, &answers));
     Ok(findings)
 }
 
-async fn allowed(client: &Client, namespace: &str, verb: &str, group: &str, resource: &str) -> Result<bool, kube::Error> {
+async fn allowed(
+    client: &Client,
+    namespace: &str,
+    verb: &str,
+    group: &str,
+    resource: &str,
+) -> Result<bool, kube::Error> {
     let (resource, subresource) = match resource.split_once('/') {
         Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
         None => (resource, None),
@@ -86,7 +93,10 @@ async fn allowed(client: &Client, namespace: &str, verb: &str, group: &str, reso
     };
     let review = SelfSubjectAccessReview {
         metadata: ObjectMeta::default(),
-        spec: SelfSubjectAccessReviewSpec { resource_attributes: Some(attributes), ..SelfSubjectAccessReviewSpec::default() },
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(attributes),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
         status: None,
     };
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
@@ -106,19 +116,28 @@ fn of_version(shown: &str, major: &str, minor: &str) -> Finding {
 }
 
 fn of_namespace(name: &str, found: Result<Option<Namespace>, kube::Error>) -> Finding {
-    let finding = |severity, text: String, hint: Option<&str>| Finding { severity, text, hint: hint.map(str::to_owned) };
+    let finding =
+        |severity, text: String, hint: Option<&str>| Finding { severity, text, hint: hint.map(str::to_owned) };
     match found {
         Ok(None) => {
             let hint = format!("create it with `kubectl create namespace {name}`, or choose another with -n");
             finding(Severity::Error, format!("namespace \"{name}\" does not exist"), Some(&hint))
         }
-        Ok(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => {
-            finding(Severity::Error, format!("namespace \"{name}\" is being deleted"), Some("wait until it is gone, or choose another with -n"))
-        }
+        Ok(Some(namespace)) if namespace.metadata.deletion_timestamp.is_some() => finding(
+            Severity::Error,
+            format!("namespace \"{name}\" is being deleted"),
+            Some("wait until it is gone, or choose another with -n"),
+        ),
         Ok(Some(namespace)) => {
             let labels = namespace.metadata.labels.unwrap_or_default();
             let level = labels.get("pod-security.kubernetes.io/enforce").map_or("privileged", String::as_str);
-            finding(Severity::Ok, format!("namespace \"{name}\" is there, Pod Security level {level}; the agent's pod keeps to \"restricted\""), None)
+            finding(
+                Severity::Ok,
+                format!(
+                    "namespace \"{name}\" is there, Pod Security level {level}; the agent's pod keeps to \"restricted\""
+                ),
+                None,
+            )
         }
         Err(_) => finding(
             Severity::Warning,

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
+use kube::Client;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
-use kube::Client;
 use serde_json::Value;
 
 use crate::applyset::{Member, to_prune};

@@ -1,7 +1,7 @@
 //! What the cluster has of a group before a launch: the objects that would be written, the members of the set, and what
 //! came out of the last revision. It only reads, and all at once, so that a launch costs one round trip for it.
 
-use futures_util::future::{join_all, try_join3, try_join_all};
+use futures_util::future::{join_all, try_join_all, try_join3};
 use iter8_core::ExperimentResult;
 use kube::Client;
 use kube::api::{DynamicObject, ListParams};
@@ -74,7 +74,8 @@ async fn list(client: &Client, kind: Kind, namespace: &str, params: &ListParams)
     let listed = match kind {
         Kind::Job => api.list(params).await.map(|list| list.items),
         Kind::ServiceAccount | Kind::Secret | Kind::Role | Kind::RoleBinding | Kind::CronJob => {
-            let bare = |item: PartialObjectMeta<_>| DynamicObject { types: None, metadata: item.metadata, data: Value::Null };
+            let bare =
+                |item: PartialObjectMeta<_>| DynamicObject { types: None, metadata: item.metadata, data: Value::Null };
             api.list_metadata(params).await.map(|list| list.items.into_iter().map(bare).collect())
         }
     };
@@ -154,7 +155,8 @@ mod tests {
 
     #[test]
     fn only_members_of_the_set_are_ours() {
-        let live = |labels: Value| serde_json::from_value(json!({"metadata": {"name": "x", "labels": labels}})).unwrap();
+        let live =
+            |labels: Value| serde_json::from_value(json!({"metadata": {"name": "x", "labels": labels}})).unwrap();
         assert_eq!(foreign(&live(json!({APPLYSET_PART_OF: "a"})), "a"), None);
         assert_eq!(foreign(&live(json!({APPLYSET_PART_OF: "b"})), "a").as_deref(), Some("the set b"));
         assert_eq!(foreign(&live(json!({})), "a").as_deref(), Some("somebody else"));

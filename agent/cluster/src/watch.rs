@@ -46,7 +46,8 @@ pub fn watch_result(
                     Ok(None) => return Some((Ok(Seen::Gone), (watch, FIRST_PAUSE))),
                     Ok(Some(secret)) => {
                         let result = parse(&secret, &name, &namespace);
-                        let seen = result.map(|result| result.map_or(Seen::Empty, |result| Seen::Result(result.into())));
+                        let seen =
+                            result.map(|result| result.map_or(Seen::Empty, |result| Seen::Result(result.into())));
                         return Some((seen, (watch, FIRST_PAUSE)));
                     }
                     Err(error) => {

@@ -89,7 +89,10 @@ pub async fn run(
             progress: &|message| {
                 let mut last = progress.lock().expect("no one panics while holding it");
                 if *last != message {
-                    events(&Event { at: Timestamp::now(), kind: EventKind::Progress { step: index + 1, message: message.clone() } });
+                    events(&Event {
+                        at: Timestamp::now(),
+                        kind: EventKind::Progress { step: index + 1, message: message.clone() },
+                    });
                     *last = message;
                 }
             },
@@ -99,16 +102,16 @@ pub async fn run(
         match outcome.unwrap_or_else(|panic| Err(TaskError::Panicked(panic_message(panic.as_ref())))) {
             Ok(message) => {
                 assessed |= task == "assess";
-                run.end_step(index, task, StepStatus::Succeeded, message);
+                run.end_step(index, task, StepStatus::Succeeded, &message);
             }
             Err(TaskError::Cancelled) => {
-                let message = "stopped before its end; what it measured is kept".to_owned();
+                let message = "stopped before its end; what it measured is kept";
                 run.end_step(index, task, StepStatus::Cancelled, message);
                 phase = Phase::Cancelled;
                 break;
             }
             Err(error) => {
-                run.end_step(index, task, StepStatus::Failed, chain(&error));
+                run.end_step(index, task, StepStatus::Failed, &chain(&error));
                 phase = Phase::Failed;
                 break;
             }
@@ -142,8 +145,8 @@ impl<S: ResultStore> Run<'_, S> {
         self.emit(EventKind::StepStarted { step: index + 1, of, task });
     }
 
-    fn end_step(&mut self, index: usize, task: &'static str, status: StepStatus, message: String) {
-        let message = self.redactor.clean(&message);
+    fn end_step(&mut self, index: usize, task: &'static str, status: StepStatus, message: &str) {
+        let message = self.redactor.clean(message);
         let step = &mut self.result.steps[index];
         step.status = status;
         step.ended = Some(Timestamp::now());
@@ -169,7 +172,9 @@ impl<S: ResultStore> Run<'_, S> {
             self.result.verdict = Some(Verdict::Inconclusive);
             self.result.verdict_reason = match (phase, self.result.failed_step()) {
                 (Phase::Cancelled, _) => "the experiment was stopped before its objectives were assessed".to_owned(),
-                (_, Some((number, step))) => format!("step {number} ({}) failed before any objective was assessed", step.task),
+                (_, Some((number, step))) => {
+                    format!("step {number} ({}) failed before any objective was assessed", step.task)
+                }
                 (_, None) => "no objective was assessed".to_owned(),
             };
         }

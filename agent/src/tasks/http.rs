@@ -56,11 +56,13 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
 
 /// The load that the inputs ask for, and the URL for showing.
 async fn plan(inputs: &Http) -> Result<(Plan, Url), TaskError> {
-    let input = |key: &'static str| move |source: Box<dyn std::error::Error + Send + Sync>| TaskError::Input { key, source };
+    let input =
+        |key: &'static str| move |source: Box<dyn std::error::Error + Send + Sync>| TaskError::Input { key, source };
     let text = inputs.url.as_ref().map(|url| url.0.trim()).unwrap_or_default();
     let url: Url = text.parse().map_err(|error: url::ParseError| input("http.url")(error.into()))?;
     let mut target = Target::get(url.clone());
-    target.method = inputs.method().parse().map_err(|error: http::method::InvalidMethod| input("http.method")(error.into()))?;
+    target.method =
+        inputs.method().parse().map_err(|error: http::method::InvalidMethod| input("http.method")(error.into()))?;
     target.body = body(inputs).await?.into();
     let headers = inputs.headers.iter().map(|(name, value)| (name.as_str(), value.0.as_str()));
     let content_type = inputs.content_type.as_ref().map(|kind| ("content-type", kind.0.as_str()));
@@ -205,7 +207,11 @@ fn millis(time: Duration) -> f64 {
 fn summary(report: &Report) -> String {
     let errors = report.error_count();
     let rate = report.completed as f64 / report.elapsed.as_secs_f64().max(1e-9);
-    let mut text = format!("{} requests in {:.1} s ({rate:.0}/s), {errors} errors", report.completed, report.elapsed.as_secs_f64());
+    let mut text = format!(
+        "{} requests in {:.1} s ({rate:.0}/s), {errors} errors",
+        report.completed,
+        report.elapsed.as_secs_f64()
+    );
     if let Some((kind, detail)) = report.errors.iter().max_by_key(|(_, detail)| detail.count) {
         text += &format!(" ({kind} × {})", detail.count);
     }
@@ -216,7 +222,8 @@ fn summary(report: &Report) -> String {
 }
 
 fn shown(progress: &Progress) -> String {
-    let quantile = |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} ms", millis(time)));
+    let quantile =
+        |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} ms", millis(time)));
     let Progress { offered, completed, errors, p50, p99 } = *progress;
     format!("{completed} of {offered} requests, {errors} errors, p50 {}, p99 {}", quantile(p50), quantile(p99))
 }
@@ -237,7 +244,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_plan_is_what_the_inputs_say() {
-        let inputs = inputs("{url: 'http://a/p', duration: 5s, qps: 2.5, connections: 3, payloadStr: x, contentType: text/plain, headers: {X-Tenant: 1}, errorRanges: [{upper: 199}, {lower: 500, upper: 599}]}");
+        let inputs = inputs(
+            "{url: 'http://a/p', duration: 5s, qps: 2.5, connections: 3, payloadStr: x, contentType: text/plain, headers: {X-Tenant: 1}, errorRanges: [{upper: 199}, {lower: 500, upper: 599}]}",
+        );
         let (plan, url) = plan(&inputs).await.unwrap();
         assert_eq!(url.as_str(), "http://a/p");
         assert_eq!((plan.limit, plan.connections), (Limit::Duration(Duration::from_secs(5)), 3));
@@ -253,7 +262,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("body");
         std::fs::write(&path, "from the file").unwrap();
-        let with = |path: &std::path::Path| inputs(&format!("{{url: 'http://a', payloadStr: x, payloadFile: '{}'}}", path.display()));
+        let with = |path: &std::path::Path| {
+            inputs(&format!("{{url: 'http://a', payloadStr: x, payloadFile: '{}'}}", path.display()))
+        };
         assert_eq!(plan(&with(&path)).await.unwrap().0.target.body, "from the file");
         let error = plan(&with(&directory.path().join("none"))).await.unwrap_err();
         assert!(matches!(error, TaskError::Payload { .. }), "{error}");

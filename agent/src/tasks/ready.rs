@@ -72,9 +72,7 @@ async fn missing(client: &kube::Client, namespace: &str, inputs: &Ready) -> Resu
         };
         let found = found.map(|object| serde_json::to_value(object).unwrap_or_default());
         let slices = match (kind, &found) {
-            (ReadyKind::Service, Some(_)) => {
-                endpoint_slices(client, namespace, name).await.map_err(unreadable)?
-            }
+            (ReadyKind::Service, Some(_)) => endpoint_slices(client, namespace, name).await.map_err(unreadable)?,
             _ => Vec::new(),
         };
         if let Readiness::Missing(what) = readiness(kind, found.as_ref(), &slices) {
@@ -141,7 +139,8 @@ fn deployment(object: &Value) -> Readiness {
 fn current(object: &Value) -> Option<Readiness> {
     let generation = object["metadata"]["generation"].as_i64()?;
     let observed = object["status"]["observedGeneration"].as_i64().unwrap_or(0);
-    (observed < generation).then(|| Readiness::Missing("has a newer generation than its controller has seen".to_owned()))
+    (observed < generation)
+        .then(|| Readiness::Missing("has a newer generation than its controller has seen".to_owned()))
 }
 
 fn condition_of<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
@@ -151,7 +150,9 @@ fn condition_of<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
 
 fn condition(object: &Value, name: &str) -> Readiness {
     match condition_of(object, name) {
-        Some(condition) if condition["status"].as_str().is_some_and(|s| s.eq_ignore_ascii_case("true")) => Readiness::Ready,
+        Some(condition) if condition["status"].as_str().is_some_and(|s| s.eq_ignore_ascii_case("true")) => {
+            Readiness::Ready
+        }
         Some(condition) => {
             let why = condition["message"].as_str().or(condition["reason"].as_str()).unwrap_or("no reason given");
             Readiness::Missing(format!("is not {name}: {why}"))
@@ -241,7 +242,10 @@ mod tests {
     fn a_condition_is_read_without_case_and_its_message_shown() {
         let object = |status: &str| json!({ "status": { "conditions": [{ "type": "ready", "status": status, "message": "no revision" }] } });
         assert_eq!(readiness(ReadyKind::KnativeService, Some(&object("TRUE")), &[]), Readiness::Ready);
-        assert_eq!(readiness(ReadyKind::InferenceService, Some(&object("False")), &[]), missing("is not Ready: no revision"));
+        assert_eq!(
+            readiness(ReadyKind::InferenceService, Some(&object("False")), &[]),
+            missing("is not Ready: no revision")
+        );
         assert_eq!(readiness(ReadyKind::KnativeService, Some(&json!({})), &[]), missing("has no condition Ready yet"));
     }
 

@@ -183,8 +183,8 @@ fn progress(result: &ExperimentResult) -> String {
 
 #[cfg(test)]
 mod tests {
-    use iter8_core::result::{Phase, StepStatus};
     use iter8_core::Verdict;
+    use iter8_core::result::{Phase, StepStatus};
 
     use super::*;
 

@@ -1,8 +1,8 @@
 //! `diff`: shows what a launch would change in the cluster, as a unified diff of each object.
 
 use clap::Args;
-use iter8_cluster::preview::preview;
 use iter8_cluster::objects::Action;
+use iter8_cluster::preview::preview;
 use iter8_core::ExitCode;
 use serde_json::Value;
 use similar::TextDiff;

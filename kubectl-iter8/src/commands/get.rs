@@ -94,7 +94,9 @@ fn formatted(groups: &[GroupSummary], format: GetFormat) -> Result<String, CliEr
     let list = json!({ "apiVersion": iter8_core::result::API_VERSION, "kind": "GroupList", "items": items });
     Ok(match format {
         GetFormat::Json => format!("{list:#}\n"),
-        GetFormat::Yaml => serde_yaml::to_string(&list).map_err(|e| CliError::new(ExitCode::Internal, e.to_string()))?,
+        GetFormat::Yaml => {
+            serde_yaml::to_string(&list).map_err(|e| CliError::new(ExitCode::Internal, e.to_string()))?
+        }
         GetFormat::Name => groups.iter().map(|group| format!("group.iter8.tools/{}\n", group.group)).collect(),
     })
 }

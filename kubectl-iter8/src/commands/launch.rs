@@ -80,7 +80,11 @@ pub(crate) async fn run(args: LaunchArgs, context: &Context) -> Result<ExitCode,
         DryRun::Server => return dry_run_server(&args, &checked, context).await,
         DryRun::None => {}
     }
-    if args.group.local { launch_local(&args, &checked, context).await } else { launch_in_cluster(&args, checked, context).await }
+    if args.group.local {
+        launch_local(&args, &checked, context).await
+    } else {
+        launch_in_cluster(&args, checked, context).await
+    }
 }
 
 /// What the user set, over the values of an earlier revision if one is named.
@@ -93,7 +97,8 @@ pub(super) async fn user_values(
     let given = values.merge().await?;
     let Some(revision) = from_revision else { return Ok(given) };
     let client = context.client().await?;
-    let parent = read_parent(&client, context.namespace()?, &group.group).await.map_err(|error| context.cluster_error(error))?;
+    let parent =
+        read_parent(&client, context.namespace()?, &group.group).await.map_err(|error| context.cluster_error(error))?;
     let entry = parent.as_ref().and_then(|parent| parent.history.entry(Revision(revision)));
     let earlier = entry.ok_or_else(|| {
         let message = format!("group \"{}\" remembers no revision {revision}", group.group);
@@ -139,7 +144,8 @@ async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -
     let group = &args.group.group;
     let (spec, experiment) = local_experiment(checked, args)?;
     if let Some(position) = experiment.steps.iter().position(|step| matches!(step.task, Task::Ready(_))) {
-        let message = format!("step {} (ready) waits for objects of a cluster, and a local experiment has none", position + 1);
+        let message =
+            format!("step {} (ready) waits for objects of a cluster, and a local experiment has none", position + 1);
         return Err(CliError::usage(message).hinted("leave `ready` out of tasks, or launch without --local"));
     }
     let revision = LocalStore::of_user()?.begin(group.as_str(), &spec)?;
@@ -158,7 +164,8 @@ async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -
 /// The experiment in the rendered spec Secret, as text and as type: a local run takes exactly what a cluster would.
 fn local_experiment(checked: &Checked, args: &LaunchArgs) -> Result<(String, Experiment), CliError> {
     let objects = checked.render(&args.group.group, "default", Revision::FIRST)?;
-    let spec = spec_of(&objects).ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
+    let spec =
+        spec_of(&objects).ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
     let experiment = Experiment::parse(&spec).map_err(|error| CliError::usage(chain(&error)))?;
     Ok((spec, experiment))
 }

@@ -14,9 +14,12 @@ use crate::values::ValuesArgs;
 
 /// Print the objects of an experiment as YAML
 #[derive(Args, Debug)]
-#[command(visible_alias = "gen", after_help = "Examples:
+#[command(
+    visible_alias = "gen",
+    after_help = "Examples:
   kubectl iter8 render -f values.yaml
-  kubectl iter8 render -f values.yaml | kubectl apply --server-side -f -")]
+  kubectl iter8 render -f values.yaml | kubectl apply --server-side -f -"
+)]
 pub(crate) struct RenderArgs {
     #[command(flatten)]
     group: GroupArgs,
@@ -41,7 +44,8 @@ pub(crate) async fn run(args: RenderArgs, context: &Context) -> Result<ExitCode,
 /// Objects as a stream of YAML documents.
 pub(super) fn manifest(objects: &[Value]) -> Result<String, CliError> {
     let document = |object| {
-        let yaml = serde_yaml::to_string(object).map_err(|error| CliError::new(ExitCode::Internal, error.to_string()))?;
+        let yaml =
+            serde_yaml::to_string(object).map_err(|error| CliError::new(ExitCode::Internal, error.to_string()))?;
         Ok(format!("---\n{}\n", yaml.trim_end()))
     };
     objects.iter().map(document).collect()

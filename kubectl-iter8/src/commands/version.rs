@@ -28,7 +28,9 @@ pub(crate) fn run(args: VersionArgs, context: &Context) -> Result<ExitCode, CliE
     let version = env!("CARGO_PKG_VERSION");
     let text = match args.output {
         None => format!("kubectl-iter8 v{version}\n"),
-        Some(VersionFormat::Json) => format!("{:#}\n", json!({ "clientVersion": { "gitVersion": format!("v{version}") } })),
+        Some(VersionFormat::Json) => {
+            format!("{:#}\n", json!({ "clientVersion": { "gitVersion": format!("v{version}") } }))
+        }
         Some(VersionFormat::Yaml) => format!("clientVersion:\n  gitVersion: v{version}\n"),
     };
     context.printer.data(&text)?;

@@ -52,14 +52,16 @@ fn run(exec: &ExecConfig, cluster: ExecAuthCluster) -> Result<Status, ConnectErr
         }
     }
     command.stdin(if interactive { Stdio::inherit() } else { Stdio::null() }).stderr(Stdio::inherit());
-    let failed = |reason: String| ConnectError::Plugin { command: name.clone(), reason, hint: exec.install_hint.clone() };
+    let failed =
+        |reason: String| ConnectError::Plugin { command: name.clone(), reason, hint: exec.install_hint.clone() };
     let output = command.output().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
         return Err(failed(output.status.to_string()));
     }
     // JSON is YAML, and some plugins write YAML.
     let text = String::from_utf8_lossy(&output.stdout);
-    let credential: Credential = serde_yaml::from_str(&text).map_err(|_| failed("its answer is no ExecCredential".to_owned()))?;
+    let credential: Credential =
+        serde_yaml::from_str(&text).map_err(|_| failed("its answer is no ExecCredential".to_owned()))?;
     credential.status.ok_or_else(|| failed("its answer has no status".to_owned()))
 }
 
@@ -96,7 +98,10 @@ mod tests {
     fn a_plugin_that_fails_is_named_with_its_hint() {
         let (_directory, mut auth) = plugin("exit 3");
         let error = resolve(&mut auth, cluster()).unwrap_err();
-        assert!(matches!(&error, ConnectError::Plugin { hint: Some(hint), .. } if hint == "get it somewhere"), "{error}");
+        assert!(
+            matches!(&error, ConnectError::Plugin { hint: Some(hint), .. } if hint == "get it somewhere"),
+            "{error}"
+        );
         let (_directory, mut auth) = plugin("echo '{}'");
         assert!(resolve(&mut auth, cluster()).is_err());
     }

@@ -25,7 +25,9 @@ pub(super) fn load(flag: Option<&Path>, env: &ConnectEnv) -> Result<Option<Kubec
         let next = read(path)?;
         merged = Some(match merged {
             None => next,
-            Some(first) => first.merge(next).map_err(|source| ConnectError::Kubeconfig { path: path.clone(), source })?,
+            Some(first) => {
+                first.merge(next).map_err(|source| ConnectError::Kubeconfig { path: path.clone(), source })?
+            }
         });
     }
     Ok(merged)
@@ -41,7 +43,9 @@ mod tests {
 
     fn config(directory: &Path, name: &str, context: &str) -> PathBuf {
         let path = directory.join(name);
-        let text = format!("apiVersion: v1\nkind: Config\ncurrent-context: {context}\ncontexts: [{{name: {context}, context: {{cluster: c, user: u}}}}]\n");
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: {context}\ncontexts: [{{name: {context}, context: {{cluster: c, user: u}}}}]\n"
+        );
         std::fs::write(&path, text).unwrap();
         path
     }
@@ -53,7 +57,8 @@ mod tests {
         std::fs::create_dir(directory.path().join(".kube")).unwrap();
         config(&directory.path().join(".kube"), "config", "home");
         let mut env = ConnectEnv { home: Some(directory.path().display().to_string()), ..ConnectEnv::default() };
-        let current = |flag: Option<&Path>, env: &ConnectEnv| load(flag, env).unwrap().and_then(|config| config.current_context);
+        let current =
+            |flag: Option<&Path>, env: &ConnectEnv| load(flag, env).unwrap().and_then(|config| config.current_context);
         assert_eq!(current(None, &env).as_deref(), Some("home"));
         env.kubeconfig = Some(format!("/no/such/file:{}:{}", two.display(), one.display()));
         assert_eq!(current(None, &env).as_deref(), Some("two"));

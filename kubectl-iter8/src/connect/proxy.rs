@@ -48,7 +48,9 @@ fn is_exempt(host: &str, port: u16, list: &str) -> bool {
         match name.strip_prefix("*.").or_else(|| name.strip_prefix('.')) {
             // `.x` means what lies below x, `x` also x itself.
             Some(suffix) => host.strip_suffix(suffix).is_some_and(|rest| rest.ends_with('.')),
-            None => host == name || (address.is_none() && host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))),
+            None => {
+                host == name || (address.is_none() && host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.')))
+            }
         }
     })
 }

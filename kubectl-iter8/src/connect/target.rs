@@ -38,9 +38,11 @@ impl Target {
     /// A kubeconfig that cannot be read, or names what it does not contain.
     pub fn find(flags: &GlobalArgs, env: &ConnectEnv) -> Result<Self, ConnectError> {
         let config = kubeconfig::load(flags.kubeconfig.as_deref(), env)?;
-        let chosen = config.as_ref().and_then(|config| flags.context.clone().or_else(|| config.current_context.clone()));
+        let chosen =
+            config.as_ref().and_then(|config| flags.context.clone().or_else(|| config.current_context.clone()));
         let chosen = chosen.filter(|name| !name.is_empty());
-        let Some(config) = config.filter(|_| chosen.is_some() || flags.cluster.is_some() || flags.server.is_some()) else {
+        let Some(config) = config.filter(|_| chosen.is_some() || flags.cluster.is_some() || flags.server.is_some())
+        else {
             return Self::without_kubeconfig(flags, env, chosen);
         };
         let context = match &chosen {
@@ -72,7 +74,10 @@ impl Target {
         if flags.server.is_some() {
             let (mut cluster, mut user) = (Cluster::default(), AuthInfo::default());
             apply_flags(flags, &mut cluster, &mut user);
-            return Ok(Self { namespace, reach: Reach::Configured { cluster: Box::new(cluster), user: Box::new(user) } });
+            return Ok(Self {
+                namespace,
+                reach: Reach::Configured { cluster: Box::new(cluster), user: Box::new(user) },
+            });
         }
         if env.in_cluster {
             return Ok(Self { namespace, reach: Reach::InCluster });
@@ -107,17 +112,28 @@ async fn configured(mut cluster: Cluster, mut user: AuthInfo, env: &ConnectEnv) 
     let proxy = proxy::proxy_for(&server, cluster.proxy_url.as_deref(), env);
     // Applied below; the library would match NO_PROXY against the proxy itself.
     cluster.proxy_url = None;
-    let about: ExecAuthCluster =
-        serde_json::from_value(serde_json::json!({ "server": cluster.server, "tls-server-name": cluster.tls_server_name }))
-            .map_err(|error| config(error.into()))?;
+    let about: ExecAuthCluster = serde_json::from_value(
+        serde_json::json!({ "server": cluster.server, "tls-server-name": cluster.tls_server_name }),
+    )
+    .map_err(|error| config(error.into()))?;
     exec::resolve(&mut user, about)?;
     trim_token_file(&mut user)?;
     let named = Kubeconfig {
         current_context: Some("target".to_owned()),
-        contexts: serde_json::from_value(serde_json::json!([{ "name": "target", "context": { "cluster": "target", "user": "target" } }]))
-            .map_err(|error| config(error.into()))?,
-        clusters: vec![kube::config::NamedCluster { name: "target".to_owned(), cluster: Some(cluster), ..Default::default() }],
-        auth_infos: vec![kube::config::NamedAuthInfo { name: "target".to_owned(), auth_info: Some(user), ..Default::default() }],
+        contexts: serde_json::from_value(
+            serde_json::json!([{ "name": "target", "context": { "cluster": "target", "user": "target" } }]),
+        )
+        .map_err(|error| config(error.into()))?,
+        clusters: vec![kube::config::NamedCluster {
+            name: "target".to_owned(),
+            cluster: Some(cluster),
+            ..Default::default()
+        }],
+        auth_infos: vec![kube::config::NamedAuthInfo {
+            name: "target".to_owned(),
+            auth_info: Some(user),
+            ..Default::default()
+        }],
         ..Kubeconfig::default()
     };
     let made = Config::from_custom_kubeconfig(named, &KubeConfigOptions::default()).await;
@@ -134,7 +150,8 @@ fn trim_token_file(user: &mut AuthInfo) -> Result<(), ConnectError> {
     if user.token.is_some() {
         user.token_file = None;
     } else if let Some(path) = user.token_file.take() {
-        let text = std::fs::read_to_string(&path).map_err(|source| ConnectError::TokenFile { path: path.into(), source })?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|source| ConnectError::TokenFile { path: path.into(), source })?;
         user.token = Some(text.trim().to_owned().into());
     }
     Ok(())
@@ -242,7 +259,8 @@ users:
 
     #[test]
     fn a_token_replaces_every_other_way_to_log_in() {
-        let flags = GlobalArgs { context: some("two"), token: some("t"), as_user: some("jane"), ..GlobalArgs::default() };
+        let flags =
+            GlobalArgs { context: some("two"), token: some("t"), as_user: some("jane"), ..GlobalArgs::default() };
         let (_, user) = server_and_user(&found(flags).unwrap());
         assert!(user.exec.is_none() && user.token.is_some());
         assert_eq!(user.impersonate.as_deref(), Some("jane"));

@@ -3,5 +3,5 @@
 mod run;
 mod store;
 
-pub use run::run_experiment;
-pub use store::{LocalStore, MemoryStore, StoreError};
+pub(crate) use run::run_experiment;
+pub(crate) use store::{LocalStore, MemoryStore, StoreError};

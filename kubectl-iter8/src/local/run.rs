@@ -12,7 +12,7 @@ use crate::printer::Printer;
 ///
 /// # Errors
 /// When the result cannot be kept.
-pub async fn run_experiment(
+pub(crate) async fn run_experiment(
     experiment: &Experiment,
     group: &str,
     revision: u32,

@@ -15,13 +15,13 @@ const REVISIONS_MAX: usize = 10;
 
 /// All groups of this user.
 #[derive(Clone, Debug)]
-pub struct LocalStore {
+pub(crate) struct LocalStore {
     root: PathBuf,
 }
 
 /// One revision that this process has taken.
 #[derive(Clone, Debug)]
-pub struct Revision {
+pub(crate) struct Revision {
     directory: PathBuf,
     /// Its number, from 1.
     pub number: u32,
@@ -29,7 +29,7 @@ pub struct Revision {
 
 /// A group with its newest result.
 #[derive(Clone, Debug)]
-pub struct LocalGroup {
+pub(crate) struct LocalGroup {
     /// Its name.
     pub name: String,
     /// Its newest result.
@@ -38,7 +38,7 @@ pub struct LocalGroup {
 
 /// Why the store did not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// The user has no data directory.
     #[error("there is no directory for the user's data")]
     NoDirectory,
@@ -84,7 +84,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// When the user has none.
-    pub fn of_user() -> Result<Self, StoreError> {
+    pub(crate) fn of_user() -> Result<Self, StoreError> {
         let data = dirs::data_dir().ok_or(StoreError::NoDirectory)?;
         Ok(Self { root: data.join("iter8") })
     }
@@ -93,7 +93,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// When the directory cannot be written to.
-    pub fn begin(&self, group: &str, spec: &str) -> Result<Revision, StoreError> {
+    pub(crate) fn begin(&self, group: &str, spec: &str) -> Result<Revision, StoreError> {
         let parent = self.root.join(group);
         fs::create_dir_all(&parent).map_err(StoreError::io("create", &parent))?;
         let mut number = self.revisions(group)?.last().copied().unwrap_or(0) + 1;
@@ -116,7 +116,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// When there is none, or it cannot be read.
-    pub fn read(&self, group: &str, revision: Option<u32>) -> Result<ExperimentResult, StoreError> {
+    pub(crate) fn read(&self, group: &str, revision: Option<u32>) -> Result<ExperimentResult, StoreError> {
         let not_found = || StoreError::NotFound { group: group.to_owned(), revision };
         let number = match revision {
             Some(number) => number,
@@ -134,7 +134,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// When its files cannot be deleted.
-    pub fn delete(&self, group: &str) -> Result<bool, StoreError> {
+    pub(crate) fn delete(&self, group: &str) -> Result<bool, StoreError> {
         let path = self.root.join(group);
         match fs::remove_dir_all(&path) {
             Ok(()) => Ok(true),
@@ -147,7 +147,7 @@ impl LocalStore {
     ///
     /// # Errors
     /// When the directory cannot be read.
-    pub fn groups(&self) -> Result<Vec<LocalGroup>, StoreError> {
+    pub(crate) fn groups(&self) -> Result<Vec<LocalGroup>, StoreError> {
         let mut names = names(&self.root)?;
         names.sort();
         let group = |name: String| Some(LocalGroup { result: self.read(&name, None).ok()?, name });
@@ -156,7 +156,8 @@ impl LocalStore {
 
     /// The numbers of the revisions of a group, ascending.
     fn revisions(&self, group: &str) -> Result<Vec<u32>, StoreError> {
-        let mut numbers: Vec<u32> = names(&self.root.join(group))?.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut numbers: Vec<u32> =
+            names(&self.root.join(group))?.iter().filter_map(|name| name.parse().ok()).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -213,7 +214,7 @@ impl ResultStore for Revision {
 
 /// Keeps a result as long as the process lives.
 #[derive(Debug, Default)]
-pub struct MemoryStore {
+pub(crate) struct MemoryStore {
     result: Mutex<Option<ExperimentResult>>,
 }
 
@@ -285,7 +286,8 @@ mod tests {
     fn two_launches_never_share_a_revision() {
         let (_directory, store) = store();
         let numbers: Vec<u32> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| store.begin("a", "spec: []").unwrap().number)).collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| store.begin("a", "spec: []").unwrap().number)).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         let mut sorted = numbers.clone();

@@ -35,7 +35,11 @@ fn headline(result: &ExperimentResult, style: &Style) -> String {
         (None, Phase::Pending | Phase::Running) => ("…", "not over", "36"),
         (None, Phase::Succeeded | Phase::Failed | Phase::Cancelled) => ("?", "no verdict", "33"),
     };
-    let reason = if result.verdict_reason.is_empty() { String::new() } else { format!(": {}", printable(&result.verdict_reason)) };
+    let reason = if result.verdict_reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", printable(&result.verdict_reason))
+    };
     let lines = wrapped(&format!("{sign} {word}{reason}"), style.width, 2);
     if style.color { format!("\x1b[1;{color}m{}\x1b[0m\n", lines.trim_end()) } else { lines }
 }
@@ -47,10 +51,8 @@ fn title(text: &str, style: &Style) -> String {
 fn summary(result: &ExperimentResult, style: &Style) -> String {
     let steps = format!("{} of {} done", result.completed_steps(), result.steps.len());
     let revision = if result.revision == 0 { String::new() } else { format!(", revision {}", result.revision) };
-    let mut rows = vec![
-        ("Experiment", format!("{}{revision}", result.group)),
-        ("Phase", format!("{:?}, {steps}", result.phase)),
-    ];
+    let mut rows =
+        vec![("Experiment", format!("{}{revision}", result.group)), ("Phase", format!("{:?}, {steps}", result.phase))];
     if result.loops.recurring || result.loops.completed > 1 {
         rows.push(("Loops", format!("{} completed of {} started", result.loops.completed, result.loops.started)));
     }
@@ -104,14 +106,16 @@ fn objectives(result: &ExperimentResult, style: &Style) -> String {
     }
     let several = result.versions.len() > 1;
     let interval = format!("{}% interval", significant(result.confidence * 100.0, 4));
-    let mut headers = vec!["Objective".to_owned(), "Value".to_owned(), interval, "Samples".to_owned(), "Verdict".to_owned()];
+    let mut headers =
+        vec!["Objective".to_owned(), "Value".to_owned(), interval, "Samples".to_owned(), "Verdict".to_owned()];
     if several {
         headers.insert(1, "Version".to_owned());
     }
     let mut table = table(&headers, style);
     for slo in &result.slos {
         let unit = slo.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
-        let value = slo.value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", distinct(value, slo.limit)));
+        let value =
+            slo.value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", distinct(value, slo.limit)));
         let mut row = vec![
             Cell::new(format!("{}{unit}", printable(&slo.objective()))),
             right(&value),
@@ -146,7 +150,9 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
     let versions = result.versions.len().max(1);
     match versions {
         1 => headers.push("Value".to_owned()),
-        _ => headers.extend(result.versions.iter().enumerate().map(|(index, version)| printable(&version_name(version, index)))),
+        _ => headers.extend(
+            result.versions.iter().enumerate().map(|(index, version)| printable(&version_name(version, index))),
+        ),
     }
     let mut table = table(&headers, style);
     let mut names: Vec<&String> = result.metrics.keys().collect();
@@ -159,7 +165,9 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
         for version in 0..versions {
             let latest = metric.versions.get(version).and_then(|series| series.latest.as_ref());
             let value = latest.and_then(|latest| latest.value);
-            row.push(right(&value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", significant(value, 3)))));
+            row.push(right(
+                &value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", significant(value, 3))),
+            ));
             if let (None, Some(why)) = (value, latest.and_then(|latest| latest.source.as_ref())) {
                 missing.push(format!("  {name}: {}", printable(why)));
             }
@@ -174,9 +182,10 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
 fn order(name: &str) -> (String, u8, f64, String) {
     let Ok(parsed) = name.parse::<MetricName>() else { return (name.to_owned(), 0, 0.0, name.to_owned()) };
     let what = parsed.aggregation.clone().unwrap_or_else(|| parsed.name.clone());
-    let place = ["request-count", "error-count", "error-rate", "latency-mean", "latency-stddev", "latency-min", "latency-max"]
-        .iter()
-        .position(|known| *known == what);
+    let place =
+        ["request-count", "error-count", "error-rate", "latency-mean", "latency-stddev", "latency-min", "latency-max"]
+            .iter()
+            .position(|known| *known == what);
     let place = match (place, parsed.percentile()) {
         (Some(place), _) => place as u8,
         (None, Some(_)) => 200,
@@ -295,7 +304,13 @@ mod tests {
         for (name, value, interval, samples) in values {
             let mut series = Series::default();
             let (value, samples) = (Some(*value), Some(*samples));
-            series.observe(Observation { loop_number: 1, value, interval: *interval, samples, ..Observation::default() });
+            series.observe(Observation {
+                loop_number: 1,
+                value,
+                interval: *interval,
+                samples,
+                ..Observation::default()
+            });
             let unit = name.contains("latency").then(|| "ms".to_owned());
             let metric = Metric { kind: MetricKind::Gauge, unit, description: String::new(), versions: vec![series] };
             result.metrics.insert((*name).to_owned(), metric);
@@ -341,14 +356,70 @@ mod tests {
             ("http/error-count", 0.0, None, 200),
         ];
         let result = over(measured(&values), "{SLOs: {upper: {http/latency-mean: 50, http/error-count: 0}}}");
-        insta::assert_snapshot!(draw(&result, &PLAIN), @"");
+        insta::assert_snapshot!(draw(&result, &PLAIN), @r#"
+        ✔ pass: all 2 objectives are satisfied
+
+        Experiment summary
+          Experiment  default, revision 1
+          Phase       Succeeded, 2 of 2 done
+          Started     2026-01-02 03:04:05 UTC, took 4.2 s
+
+        Service level objectives
+         Objective                   Value    95% interval  Samples  Verdict
+         http/error-count <= 0             0             -      200  pass
+         http/latency-mean <= 50 ms  2.35 ms    2.2 to 2.5      200  pass
+
+        Latest observed values for metrics
+         Metric              Value
+         http/request-count      200
+         http/error-count          0
+         http/latency-mean   2.35 ms
+         http/latency-p50       2 ms
+         http/latency-p99     6.1 ms
+         http/latency-p99.9   6.9 ms
+
+        Load (http)
+          Target        http://httpbin.default/get
+          Requests      200 of 200 in 3.98 s (50.2/s)
+          Status codes  200 × 200
+          Service p99   4.2 ms once the target had the request
+          Generator     p99 0.61 ms late by itself
+        "#);
     }
 
     #[test]
     fn small_differences_and_missing_metrics_can_be_seen() {
         let values = [("http/latency-mean", 50.0004, None, 200), ("http/error-rate", 0.004, None, 200)];
         let with = "{SLOs: {upper: {http/latency-mean: 50, http/error-rate: 0, http/latency-p97: 10}}}";
-        insta::assert_snapshot!(draw(&over(measured(&values), with), &PLAIN), @"");
+        insta::assert_snapshot!(draw(&over(measured(&values), with), &PLAIN), @r#"
+        ✘ fail: 2 of 3 objectives: http/error-rate is 0.004, above the limit of 0
+
+        Experiment summary
+          Experiment  default, revision 1
+          Phase       Succeeded, 2 of 2 done
+          Started     2026-01-02 03:04:05 UTC, took 4.2 s
+
+        Service level objectives
+         Objective                   Value        95% interval  Samples  Verdict
+         http/error-rate <= 0              0.004             -      200  fail
+         http/latency-mean <= 50 ms   50.0004 ms             -      200  fail
+         http/latency-p97 <= 10      unavailable             -        -  inconclusive
+          fail: http/error-rate is 0.004, above the limit of 0
+          fail: http/latency-mean is 50.0004 ms, above the limit of 50 ms
+          inconclusive: http/latency-p97 was not measured
+
+        Latest observed values for metrics
+         Metric             Value
+         http/error-rate    0.004
+         http/latency-mean  50 ms
+
+        Load (http)
+          Target        http://httpbin.default/get
+          Requests      200 of 200 in 3.98 s (50.2/s)
+          Status codes  200 × 200
+          Service p99   4.2 ms once the target had the request
+          Generator     p99 0.61 ms late by itself
+        "#);
     }
 
     #[test]
@@ -360,12 +431,22 @@ mod tests {
         result.steps[0].message = "not ready after 1m0s: deployment shop/httpbin has 0 of 1 replicas available".into();
         result.verdict = Some(Verdict::Inconclusive);
         result.verdict_reason = "step 1 (ready) failed before any objective was assessed".into();
-        insta::assert_snapshot!(draw(&result, &PLAIN), @"");
+        insta::assert_snapshot!(draw(&result, &PLAIN), @r#"
+        ? inconclusive: step 1 (ready) failed before any objective was assessed
+
+        Experiment summary
+          Experiment    checkout, revision 3
+          Phase         Failed, 0 of 2 done
+          Task failure  step 1 (ready): not ready after 1m0s: deployment shop/httpbin
+                        has 0 of 1 replicas available
+          Started       2026-01-02 03:04:05 UTC
+        "#);
     }
 
     #[test]
     fn errors_of_a_load_are_told_with_their_first_message_and_without_control_characters() {
-        let mut result = over(measured(&[("http/error-count", 20.0, None, 20)]), "{SLOs: {upper: {http/error-count: 0}}}");
+        let mut result =
+            over(measured(&[("http/error-count", 20.0, None, 20)]), "{SLOs: {upper: {http/error-count: 0}}}");
         let details = result.load.get_mut("http").unwrap();
         details.status_codes = [(500, 20)].into();
         details.errors = vec![iter8_core::result::LoadError {
@@ -374,7 +455,33 @@ mod tests {
             first: vec!["\u{1b}[31mno database\nat line 1".into()],
         }];
         details.faults = vec!["the load generator itself sent late (p99 12.0ms, at most 5.0ms would do): give it more CPU or lower the rate".into()];
-        insta::assert_snapshot!(draw(&result, &PLAIN), @"");
+        insta::assert_snapshot!(draw(&result, &PLAIN), @r#"
+        ✘ fail: http/error-count is 20, above the limit of 0
+
+        Experiment summary
+          Experiment  default, revision 1
+          Phase       Succeeded, 2 of 2 done
+          Started     2026-01-02 03:04:05 UTC, took 4.2 s
+
+        Service level objectives
+         Objective              Value  95% interval  Samples  Verdict
+         http/error-count <= 0     20             -       20  fail
+          fail: http/error-count is 20, above the limit of 0
+
+        Latest observed values for metrics
+         Metric            Value
+         http/error-count     20
+
+        Load (http)
+          Target        http://httpbin.default/get
+          Requests      200 of 200 in 3.98 s (50.2/s)
+          Status codes  500 × 20
+          Error         status 500 × 20 — [31mno database at line 1
+          Service p99   4.2 ms once the target had the request
+          Generator     p99 0.61 ms late by itself
+          Not trusted   the load generator itself sent late (p99 12.0ms, at most 5.0ms
+                        would do): give it more CPU or lower the rate
+        "#);
     }
 
     #[test]
@@ -386,13 +493,48 @@ mod tests {
             .into();
         let second = Series { latest: None, ..Series::default() };
         result.metrics.get_mut("prom/latency").unwrap().versions.push(second);
-        insta::assert_snapshot!(draw(&over(result, "{SLOs: {upper: {prom/latency: 50}}}"), &PLAIN), @"");
+        insta::assert_snapshot!(draw(&over(result, "{SLOs: {upper: {prom/latency: 50}}}"), &PLAIN), @r#"
+        ? inconclusive: 1 of 2 objectives: prom/latency was not measured for this
+          version
+
+        Experiment summary
+          Experiment  default, revision 1
+          Phase       Succeeded, 2 of 2 done
+          Started     2026-01-02 03:04:05 UTC, took 4.2 s
+
+        Service level objectives
+         Objective      Version        Value        95% interval  Samples  Verdict
+         prom/latency   baseline (v1)        12 ms             -       10  pass
+         <= 50 ms
+         prom/latency   candidate      unavailable             -        -  inconclusive
+         <= 50 ms       (v1)
+          inconclusive: prom/latency was not measured for this version
+
+        Latest observed values for metrics
+         Metric        baseline (v1)  candidate (v1)
+         prom/latency          12 ms     unavailable
+        "#);
     }
 
     #[test]
     fn a_result_of_v013_is_drawn_too() {
         let text = "spec: [{task: http}]\nresult: {numCompletedTasks: 1, failure: false, insights: {numVersions: 1, nonHistMetricValues: [{http/latency-mean: [3.5]}], SLOs: {Upper: [{metric: http/latency-mean, limit: 2}]}, SLOsSatisfied: {Upper: [[false]]}}}";
-        insta::assert_snapshot!(draw(&legacy::parse(text, "default", "").unwrap(), &PLAIN), @"");
+        insta::assert_snapshot!(draw(&legacy::parse(text, "default", "").unwrap(), &PLAIN), @r#"
+        ✘ fail: Iter8 v0.13 found the objective violated
+
+        Experiment summary
+          Experiment  default
+          Phase       Succeeded, 1 of 1 done
+
+        Service level objectives
+         Objective               Value  95% interval  Samples  Verdict
+         http/latency-mean <= 2    3.5             -        -  fail
+          fail: Iter8 v0.13 found the objective violated
+
+        Latest observed values for metrics
+         Metric             Value
+         http/latency-mean    3.5
+        "#);
     }
 
     proptest! {
@@ -406,7 +548,8 @@ mod tests {
             for line in report.lines() {
                 prop_assert!(line.chars().count() <= width, "{line:?}");
             }
-            prop_assert!(!report.contains('\u{1b}'));
+            let escapes = report.chars().filter(|c| *c == '\x1b').count();
+            prop_assert_eq!(escapes, 0);
         }
 
         #[test]

@@ -30,7 +30,10 @@ pub(super) fn apply(values: &mut Value, text: &str) -> Result<(), SetError> {
             Some(rest) => rest,
             None if scanner.rest.is_empty() => "",
             None => {
-                return Err(SetError::Json { text: scanner.rest.to_owned(), reason: "expected a comma or the end".to_owned() });
+                return Err(SetError::Json {
+                    text: scanner.rest.to_owned(),
+                    reason: "expected a comma or the end".to_owned(),
+                });
             }
         };
     }

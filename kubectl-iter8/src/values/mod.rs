@@ -118,7 +118,11 @@ fn documents(text: &str, name: &str) -> Result<Vec<Value>, ValuesError> {
     let documents = documents.into_iter().filter(|document| !document.is_null());
     documents
         .map(|document| {
-            if document.is_object() { Ok(document) } else { Err(failed("it is not a map of keys to values".to_owned())) }
+            if document.is_object() {
+                Ok(document)
+            } else {
+                Err(failed("it is not a map of keys to values".to_owned()))
+            }
         })
         .collect()
 }
@@ -149,10 +153,18 @@ mod tests {
     async fn the_order_is_helms_whatever_the_order_on_the_command_line() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name).display().to_string();
-        std::fs::write(path("v.yaml"), "a: file\nb: file\nc: file\nd: file\ne: file\nf: file\n---\nf: second\n").unwrap();
+        std::fs::write(path("v.yaml"), "a: file\nb: file\nc: file\nd: file\ne: file\nf: file\n---\nf: second\n")
+            .unwrap();
         std::fs::write(path("content"), "content").unwrap();
         let (values, content) = (path("v.yaml"), format!("d={},e={}", path("content"), path("content")));
-        let merged = flags(&[("literal", "e=literal"), ("file", &content), ("string", "c=1,d=1"), ("set", "b=1,c=2"), ("json", "a={\"x\":1},b=2"), ("f", &values)]);
+        let merged = flags(&[
+            ("literal", "e=literal"),
+            ("file", &content),
+            ("string", "c=1,d=1"),
+            ("set", "b=1,c=2"),
+            ("json", "a={\"x\":1},b=2"),
+            ("f", &values),
+        ]);
         assert_eq!(
             merged.merge().await.unwrap(),
             json!({ "a": { "x": 1 }, "b": 1, "c": "1", "d": "content", "e": "literal", "f": "second" }),

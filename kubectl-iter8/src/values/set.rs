@@ -238,7 +238,10 @@ mod tests {
             ("a.b=1,a.c=2", json!({ "a": { "b": 1, "c": 2 } })),
             ("=x", json!({})),
             ("http.url=http://a/b?c=d", json!({ "http": { "url": "http://a/b?c=d" } })),
-            (r"assess.SLOs.upper.grpc/latency/p97\.5=50", json!({ "assess": { "SLOs": { "upper": { "grpc/latency/p97.5": 50 } } } })),
+            (
+                r"assess.SLOs.upper.grpc/latency/p97\.5=50",
+                json!({ "assess": { "SLOs": { "upper": { "grpc/latency/p97.5": 50 } } } }),
+            ),
             ("", json!({})),
         ] {
             assert_eq!(set(text), Ok(expected), "{text}");

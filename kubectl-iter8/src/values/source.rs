@@ -55,5 +55,6 @@ async fn fetch(url: &str) -> Result<String, SourceError> {
             return Err(SourceError::Size);
         }
     }
-    String::from_utf8(bytes).map_err(|error| SourceError::File(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
+    String::from_utf8(bytes)
+        .map_err(|error| SourceError::File(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
 }

@@ -43,7 +43,9 @@ fn merge(table: &mut Map<String, Value>, defaults: &Map<String, Value>, place: &
             (Some(Value::Object(_)), Value::Null) => {}
             (Some(Value::Object(_)), _) => warnings.push(not_a_table(&place)),
             (Some(_), Value::Object(_)) => {
-                warnings.push(format!("`{place}` is a table of several values by default, and is replaced by a single one"));
+                warnings.push(format!(
+                    "`{place}` is a table of several values by default, and is replaced by a single one"
+                ));
             }
             (Some(_), _) => {}
         }

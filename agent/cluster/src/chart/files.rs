@@ -92,7 +92,8 @@ impl Chart {
         let mut files = BTreeMap::new();
         for path in Embedded::iter() {
             if let (Some(inner), Some(file)) = (path.strip_prefix(&folder), Embedded::get(&path)) {
-                let text = String::from_utf8(file.data.into_owned()).map_err(|_| ChartError::NotText(path.to_string()))?;
+                let text =
+                    String::from_utf8(file.data.into_owned()).map_err(|_| ChartError::NotText(path.to_string()))?;
                 files.insert(inner.to_owned(), text);
             }
         }

@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn partials_notes_and_empty_documents_give_no_objects() {
         let two = format!("---\n# nothing\n---\n{OBJECT}---\n{{{{ if false }}}}x{{{{ end }}}}\n---\n{OBJECT}");
-        let templates = [("_p.tpl", "text: [broken"), ("NOTES.txt", "hello: [x"), ("a.yaml", two.as_str()), ("b.yaml", "\n")];
+        let templates =
+            [("_p.tpl", "text: [broken"), ("NOTES.txt", "hello: [x"), ("a.yaml", two.as_str()), ("b.yaml", "\n")];
         assert_eq!(rendered(&templates, &json!({})).unwrap().len(), 2);
     }
 

@@ -42,7 +42,9 @@ impl Engine {
         }
         let set = Arc::new_cyclic(|set: &Weak<Set>| {
             let empty = Template::new("").funcs(function_map(set));
-            Set { template: trees.into_iter().fold(empty, |template, (name, tree)| template.add_parse_tree(&name, tree)) }
+            Set {
+                template: trees.into_iter().fold(empty, |template, (name, tree)| template.add_parse_tree(&name, tree)),
+            }
         });
         Ok(Self { set })
     }
@@ -73,8 +75,9 @@ impl Set {
     /// Renders `text` as a template beside those of the set.
     pub(super) fn render_text(&self, text: &str, data: &gotmpl::Value) -> gotmpl::Result<String> {
         let trees = parse("tpl", text).map_err(|error| gotmpl::TemplateError::Exec(error.to_string()))?;
-        let template =
-            trees.into_iter().fold(self.template.clone(), |template, (name, tree)| template.add_parse_tree(&name, tree));
+        let template = trees
+            .into_iter()
+            .fold(self.template.clone(), |template, (name, tree)| template.add_parse_tree(&name, tree));
         nested("tpl", || template.execute_template_to_string("tpl", data))
     }
 }
@@ -125,7 +128,8 @@ mod tests {
 
     #[test]
     fn includes_a_template_that_is_defined_in_another_text() {
-        let texts = [("a", "{{ include \"name\" . | upper }}"), ("_b.tpl", "{{ define \"name\" }}hello {{ .who }}{{ end }}")];
+        let texts =
+            [("a", "{{ include \"name\" . | upper }}"), ("_b.tpl", "{{ define \"name\" }}hello {{ .who }}{{ end }}")];
         let engine = Engine::new(texts).unwrap();
         assert_eq!(engine.render("a", &json!({"who": "world"})).unwrap(), "HELLO WORLD");
     }

@@ -20,7 +20,9 @@ pub(super) fn from_json(json: &Json) -> Value {
         },
         Json::String(text) => string(text.as_str()),
         Json::Array(items) => items.iter().map(from_json).collect::<Vec<_>>().into_value(),
-        Json::Object(map) => map.iter().map(|(key, item)| (key.as_str().into(), from_json(item))).collect::<Dict>().into_value(),
+        Json::Object(map) => {
+            map.iter().map(|(key, item)| (key.as_str().into(), from_json(item))).collect::<Dict>().into_value()
+        }
     }
 }
 

@@ -10,9 +10,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(if call.args.len() == 2 && call.last().is_truthy() { call.last().clone() } else { call.args[0].clone() })
     }),
     exactly("empty", 1, |call| Ok(Value::Bool(!call.args[0].is_truthy()))),
-    at_least("coalesce", 0, |call| {
-        Ok(call.args.iter().find(|value| value.is_truthy()).cloned().unwrap_or(Value::Nil))
-    }),
+    at_least("coalesce", 0, |call| Ok(call.args.iter().find(|value| value.is_truthy()).cloned().unwrap_or(Value::Nil))),
     at_least("all", 0, |call| Ok(Value::Bool(call.args.iter().all(Value::is_truthy)))),
     at_least("any", 0, |call| Ok(Value::Bool(call.args.iter().any(Value::is_truthy)))),
     exactly("ternary", 3, |call| Ok(call.args[usize::from(!call.bool(2)?)].clone())),
@@ -25,9 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exactly("kindIs", 2, |call| Ok(Value::Bool(call.str(0)? == kind(&call.args[1])))),
     exactly("typeOf", 1, |call| Ok(string(type_name(&call.args[0])))),
     exactly("typeIs", 2, |call| Ok(Value::Bool(call.str(0)? == type_name(&call.args[1])))),
-    exactly("typeIsLike", 2, |call| {
-        Ok(Value::Bool(call.str(0)?.trim_start_matches('*') == type_name(&call.args[1])))
-    }),
+    exactly("typeIsLike", 2, |call| Ok(Value::Bool(call.str(0)?.trim_start_matches('*') == type_name(&call.args[1])))),
     exactly("deepEqual", 2, |call| Ok(Value::Bool(equal(&call.args[0], &call.args[1])))),
     exactly("deepCopy", 1, |call| Ok(call.args[0].clone())),
     exactly("mustDeepCopy", 1, |call| Ok(call.args[0].clone())),
@@ -38,9 +34,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn texts(value: &Value) -> Value {
     match value {
-        Value::List(items) => {
-            Value::List(items.iter().filter(|item| !matches!(item, Value::Nil)).map(|item| Value::String(text_of(item))).collect())
-        }
+        Value::List(items) => Value::List(
+            items.iter().filter(|item| !matches!(item, Value::Nil)).map(|item| Value::String(text_of(item))).collect(),
+        ),
         Value::Nil => Value::List([].into()),
         other => Value::List([Value::String(text_of(other))].into()),
     }
@@ -48,6 +44,7 @@ fn texts(value: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use super::super::call::Outcome;
     use super::*;
     use crate::template::functions::call::Call;
 
@@ -57,7 +54,9 @@ mod tests {
 
     #[test]
     fn zero_false_and_the_empty_give_way_to_the_default() {
-        for empty in [Value::Nil, Value::Bool(false), Value::Int(0), Value::Float(0.0), string(""), Value::List([].into())] {
+        for empty in
+            [Value::Nil, Value::Bool(false), Value::Int(0), Value::Float(0.0), string(""), Value::List([].into())]
+        {
             assert_eq!(outcome("default", &[Value::Int(7), empty]).unwrap(), Value::Int(7));
         }
     }

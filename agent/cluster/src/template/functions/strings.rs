@@ -102,7 +102,11 @@ fn substr(call: &Call<'_>) -> Outcome {
 fn abbrev(call: &Call<'_>) -> Outcome {
     let (width, text) = (call.int(0)?, call.str(1)?);
     let width = usize::try_from(width).unwrap_or(0);
-    Ok(string(if width < 4 || text.len() <= width { text.to_owned() } else { format!("{}...", cut(text, 0, width - 3)) }))
+    Ok(string(if width < 4 || text.len() <= width {
+        text.to_owned()
+    } else {
+        format!("{}...", cut(text, 0, width - 3))
+    }))
 }
 
 fn each_present(call: &Call<'_>, write: impl Fn(String) -> String) -> Value {
@@ -126,7 +130,9 @@ fn go_quoted(text: &str) -> String {
             '\u{8}' => quoted.push_str("\\b"),
             '\u{c}' => quoted.push_str("\\f"),
             '\u{b}' => quoted.push_str("\\v"),
-            _ if letter.is_ascii_control() => write!(quoted, "\\x{:02x}", u32::from(letter)).expect("a String takes all"),
+            _ if letter.is_ascii_control() => {
+                write!(quoted, "\\x{:02x}", u32::from(letter)).expect("a String takes all");
+            }
             _ if letter.is_control() || "\u{a0}\u{2028}\u{2029}\u{feff}".contains(letter) => {
                 write!(quoted, "\\u{:04x}", u32::from(letter)).expect("a String takes all");
             }
