@@ -131,7 +131,10 @@ impl From<ClusterError> for CliError {
             ClusterError::NamespaceTerminating(_) => Self::new(ExitCode::Cluster, chain(&error))
                 .hinted("wait until it is gone, or choose another namespace with -n"),
             ClusterError::Rejected { .. } => Self::new(ExitCode::NotAllowed, chain(&error)),
-            ClusterError::ResultGone { .. } | ClusterError::Corrupt { .. } => {
+            ClusterError::ResultGone { .. } => {
+                Self::new(ExitCode::NotFound, chain(&error)).hinted("launch the experiment again")
+            }
+            ClusterError::Corrupt { .. } => {
                 Self::new(ExitCode::Cluster, chain(&error)).hinted("launch the experiment again")
             }
             ClusterError::NoPod { .. } => Self::new(ExitCode::NotFound, chain(&error)),

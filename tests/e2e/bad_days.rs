@@ -38,10 +38,9 @@ fn a_pod_that_no_node_takes_is_reported_with_the_schedulers_message() {
     let mut args = simple("http.url=http://a");
     args.extend([SET, "nodeSelector.disk=none"]);
     ns.launch(&args).code(0);
-    let ran = ns.iter8(&["assert", "--timeout", "6s"]);
-    assert!(ran.code == 3 || ran.code == 4, "{ran}");
-    let diagnosed = format!("{}{}", ran.stdout, ran.stderr);
-    assert!(diagnosed.contains("node"), "{diagnosed}");
+    // A cluster that grows may still take it, so the time is used up.
+    let ran = ns.iter8(&["assert", "--timeout", "6s"]).code(3);
+    assert!(ran.stderr.contains("is Pending, no node takes it: 0/1 nodes are available"), "{ran}");
 }
 
 #[test]
@@ -55,22 +54,15 @@ fn a_quota_that_forbids_the_pod_is_reported() {
 
 #[test]
 fn an_agent_killed_for_its_memory_is_reported() {
-    let ns = Namespace::new("memory");
-    let mut args = simple("http.url=http://127.0.0.1:1");
-    args.extend([
-        SET,
-        "resources.limits.memory=6Mi",
-        SET,
-        "resources.requests.memory=6Mi",
-        SET,
-        "http.duration=60s",
-        SET,
-        "http.allowInitialErrors=true",
-    ]);
+    let ns = Namespace::with_httpbin("memory");
+    // The agent alone fits into six mebibytes; with a thousand requests waiting for their answers it does not.
+    let url = format!("http.url={}", ns.httpbin("/delay/10"));
+    let mut args = vec![SET, "tasks={http}", SET, &url, SET, "http.numRequests=1000", SET, "http.qps=500"];
+    args.extend([SET, "http.connections=1000"]);
+    args.extend([SET, "resources.limits.memory=6Mi", SET, "resources.requests.memory=6Mi"]);
     ns.launch(&args).code(0);
-    let ran = ns.iter8(&["assert", "--timeout", "60s"]);
-    // Whether six mebibytes suffice to start the container at all is the runtime's affair; either way it is said.
-    assert_eq!(ran.code, 4, "{ran}");
+    let ran = ns.iter8(&["assert", "--timeout", "60s"]).code(4);
+    assert!(ran.stderr.contains("OOMKilled"), "{ran}");
 }
 
 #[test]
@@ -110,9 +102,9 @@ fn a_result_secret_that_is_deleted_while_running_is_reported() {
     ns.launch(&[SET, "tasks={http,assess}", SET, &url, SET, "http.duration=8s"]).code(0);
     eventually("a run under way", || ns.iter8(&["log"]).stdout.contains("http started").then_some(()));
     ns.kubectl(&["delete", "secret", "iter8-default-1-result"]).code(0);
-    let ran = ns.iter8(&["assert", "--timeout", "60s"]);
-    assert!([4, 11].contains(&ran.code), "{ran}");
-    assert!(ran.stderr.contains("iter8-default-1-result") || ran.stderr.contains("deleted"), "{ran}");
+    let ran = ns.iter8(&["assert", "--timeout", "60s"]).code(11);
+    assert!(ran.stderr.contains("secret/iter8-default-1-result"), "{ran}");
+    assert!(ran.stderr.contains("was deleted or replaced"), "{ran}");
 }
 
 #[test]

@@ -161,7 +161,7 @@ mod tests {
         for (status, message, is_final) in [
             (
                 container(
-                    json!({ "waiting": { "reason": "ErrImageNeverPull", "message": "Container image \"i:1\" is not present with pull policy of Never" } }),
+                    &json!({ "waiting": { "reason": "ErrImageNeverPull", "message": "Container image \"i:1\" is not present with pull policy of Never" } }),
                 ),
                 "pod p cannot start, ErrImageNeverPull for image \"i:1\": Container image \"i:1\" is not present with pull policy of Never",
                 true,
@@ -173,7 +173,7 @@ mod tests {
             ),
             (
                 container(
-                    json!({ "terminated": { "exitCode": 2, "reason": "Error", "message": "step 1 is wrong\n" } }),
+                    &json!({ "terminated": { "exitCode": 2, "reason": "Error", "message": "step 1 is wrong\n" } }),
                 ),
                 "pod p ended with exit code 2: step 1 is wrong",
                 true,

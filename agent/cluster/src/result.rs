@@ -44,8 +44,8 @@ pub struct StoredResult {
 /// Secret has the name of the group.
 ///
 /// # Errors
-/// [`ClusterError::NotFound`] when there is no such group or revision, [`ClusterError::Corrupt`] when what is stored
-/// cannot be read.
+/// [`ClusterError::NotFound`] when there is no such group or revision, [`ClusterError::ResultGone`] when the latest
+/// revision has lost its Secret, [`ClusterError::Corrupt`] when what is stored cannot be read.
 pub async fn read_result(
     client: &Client,
     namespace: &str,
@@ -53,16 +53,18 @@ pub async fn read_result(
     revision: Option<Revision>,
 ) -> Result<StoredResult, ClusterError> {
     let missing = || ClusterError::NotFound { group: group.clone(), namespace: namespace.to_owned(), revision };
-    let revision = match revision {
-        Some(revision) => revision,
+    let (revision, is_known) = match revision {
+        Some(revision) => (revision, false),
         None => match read_parent(client, namespace, group).await {
-            Ok(Some(parent)) => parent.history.latest().ok_or_else(missing)?.revision,
+            Ok(Some(parent)) => (parent.history.latest().ok_or_else(missing)?.revision, true),
             Ok(None) | Err(ClusterError::Foreign { .. }) => return read_legacy(client, namespace, group).await,
             Err(error) => return Err(error),
         },
     };
     let name = names::result_secret(group, revision.0);
-    let secret = read_secret(client, namespace, &name).await?.ok_or_else(missing)?;
+    let gone = || ClusterError::ResultGone { secret: name.clone(), namespace: namespace.to_owned() };
+    let secret = read_secret(client, namespace, &name).await?;
+    let secret = secret.ok_or_else(|| if is_known { gone() } else { missing() })?;
     let resource_version = secret.metadata.resource_version.clone();
     let result = match parse(&secret, &name, namespace)? {
         Some(result) => result,

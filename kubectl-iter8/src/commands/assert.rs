@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 use futures_util::StreamExt as _;
-use iter8_cluster::diagnose::diagnose;
+use iter8_cluster::diagnose::{Trouble, diagnose};
+use iter8_cluster::error::ClusterError;
 use iter8_cluster::names::{self, Group, Revision};
 use iter8_cluster::result::read_result;
 use iter8_cluster::watch::{Seen, watch_result};
@@ -72,8 +73,8 @@ pub(crate) struct Answer {
     obstacle: Option<Obstacle>,
     /// Whether it can no longer change.
     is_final: bool,
-    /// What the cluster says about an experiment that does not run.
-    trouble: Option<String>,
+    /// What the cluster says about an experiment that does not get on.
+    trouble: Option<Trouble>,
 }
 
 impl Answer {
@@ -85,7 +86,7 @@ impl Answer {
             context.printer.data(&format!("{condition} {relation}{reason}\n"))?;
         }
         if let Some(trouble) = &self.trouble {
-            context.printer.warning(trouble);
+            context.printer.warning(&trouble.to_string());
         }
         Ok(self.code())
     }
@@ -93,7 +94,7 @@ impl Answer {
     pub(crate) fn code(&self) -> ExitCode {
         match (self.obstacle, &self.trouble) {
             (None, _) => ExitCode::Satisfied,
-            (Some(Obstacle::NotOver), Some(_)) => ExitCode::TaskFailed,
+            (Some(Obstacle::NotOver), Some(trouble)) if trouble.is_final => ExitCode::TaskFailed,
             (Some(obstacle), _) => obstacle.into(),
         }
     }
@@ -145,6 +146,7 @@ pub(crate) async fn wait(
             seen = results.next() => match seen {
                 Some(Ok(Seen::Result(seen))) => {
                     context.printer.progress(&progress(&seen));
+                    // It has begun or gone on: what was in its way is over.
                     answer = summed_up(conditions, &seen);
                     if answer.is_final {
                         return Ok(answer);
@@ -153,8 +155,7 @@ pub(crate) async fn wait(
                 Some(Ok(Seen::Empty)) => {}
                 Some(Ok(Seen::Gone)) => {
                     let secret = names::result_secret(group, revision.0);
-                    let message = format!("secret/{secret}, which holds the result, was deleted");
-                    return Err(CliError::new(ExitCode::NotFound, message).hinted("launch the experiment again"));
+                    return Err(ClusterError::ResultGone { secret, namespace: namespace.to_owned() }.into());
                 }
                 Some(Err(error)) => return Err(context.cluster_error(error)),
                 None => return Ok(answer),
@@ -164,11 +165,12 @@ pub(crate) async fn wait(
                 let trouble = diagnose(&client, namespace, group, revision).await;
                 // That the cluster cannot say what is wrong is no answer to what was asked.
                 if let Ok(Some(trouble)) = trouble {
-                    if trouble.is_final {
-                        answer.trouble = Some(trouble.to_string());
+                    context.printer.progress(&trouble.to_string());
+                    let is_final = trouble.is_final;
+                    answer.trouble = Some(trouble);
+                    if is_final {
                         return Ok(answer);
                     }
-                    context.printer.progress(&trouble.to_string());
                 }
             }
         }

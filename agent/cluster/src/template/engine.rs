@@ -1,5 +1,6 @@
 //! A set of templates that may include each other.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -84,12 +85,42 @@ impl Set {
 
 /// The trees of one text: its own under `name`, then those it defines.
 fn parse(name: &str, text: &str) -> Result<Vec<(String, ListNode)>, TemplateError> {
-    let read = Parser::with_name(Some(name), text, "{{", "}}").and_then(Parser::parse);
+    let text = without_comments(text);
+    let read = Parser::with_name(Some(name), &text, "{{", "}}").and_then(Parser::parse);
     let (tree, defines) = read.map_err(|error| TemplateError::of(name, &error))?;
     let own = std::iter::once((name.to_owned(), tree));
     let trees: Vec<_> = own.chain(defines.into_iter().map(|define| (define.name.to_string(), define.body))).collect();
     trees.iter().try_for_each(|(_, tree)| check(name, tree))?;
     Ok(trees)
+}
+
+/// Empties the comments but keeps their lines: gotmpl drops the line break after a comment, which Go keeps.
+fn without_comments(text: &str) -> Cow<'_, str> {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some((before, body, after)) = next_comment(rest) {
+        kept.push_str(before);
+        kept.push_str("\"\"");
+        // Errors name lines; inside an action a line break is a blank.
+        kept.extend(body.chars().filter(|char| *char == '\n'));
+        rest = after;
+    }
+    if kept.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(kept + rest) }
+}
+
+/// What stands before the next comment, with its `{{` or `{{- `; the comment; what follows, from its `}}` or ` -}}`.
+fn next_comment(text: &str) -> Option<(&str, &str, &str)> {
+    let mut from = 0;
+    loop {
+        let open = from + text[from..].find("{{")? + 2;
+        let inside = text[open..].strip_prefix('-').map_or(&text[open..], str::trim_start);
+        let begin = text.len() - inside.len();
+        if inside.starts_with("/*") {
+            let end = begin + inside.find("*/")? + 2;
+            return Some((&text[..begin], &text[begin..end], &text[end..]));
+        }
+        from = open;
+    }
 }
 
 /// As in Go, an empty body does not replace one that has content.
@@ -207,6 +238,16 @@ mod tests {
     #[test]
     fn reports_a_template_that_is_not_there() {
         assert_eq!(error_of("{{ include \"gone\" . }}"), "template t.yaml: undefined template: gone");
+    }
+
+    #[test]
+    fn a_comment_takes_no_more_than_go_takes() {
+        let render = |text: &str| render("t", text, &json!({})).unwrap();
+        assert_eq!(render("a: 1\n{{- /* why */}}\nb: 2\n"), "a: 1\nb: 2\n");
+        assert_eq!(render("a\n{{/* one\ntwo */}}\nb"), "a\n\nb");
+        assert_eq!(render("a\n{{- /* why */ -}}\nb"), "ab");
+        assert_eq!(render("{{ `{{` }}a /* b */"), "{{a /* b */");
+        assert_eq!(error_of("{{/* one\ntwo */}}{{ nope }}"), "template t.yaml, line 2: function `nope` does not exist");
     }
 
     #[test]
