@@ -57,8 +57,8 @@ impl Command {
             Self::Diff(args) => commands::diff::run(args, context).await,
             Self::Demo(args) => commands::demo::run(args, context).await,
             Self::Check(args) => commands::check::run(args, context).await,
-            Self::Completion(args) => commands::completion::run(args, context),
-            Self::Version(args) => commands::version::run(args, context),
+            Self::Completion(args) => commands::completion::run(&args, context),
+            Self::Version(args) => commands::version::run(&args, context),
         }
     }
 }

@@ -50,7 +50,7 @@ impl CliError {
     }
 
     /// Stdout or a file cannot be written to.
-    pub(crate) fn output(error: io::Error) -> Self {
+    pub(crate) fn output(error: &io::Error) -> Self {
         Self::new(ExitCode::Cluster, format!("cannot write the output: {error}"))
     }
 

@@ -62,7 +62,7 @@ impl Printer {
         self.end_progress();
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::output(error)),
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::output(&error)),
             _ => Ok(()),
         }
     }

@@ -18,7 +18,7 @@ impl Table {
     }
 
     /// Adds a row.
-    pub fn row(&mut self, cells: Vec<String>) {
+    pub fn row(&mut self, cells: &[String]) {
         self.rows.push(cells.iter().map(|cell| printable(cell)).collect());
     }
 }
@@ -75,8 +75,8 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(&["GROUP", "PHASE"]);
-        table.row(vec!["default".into(), "Succeeded".into()]);
-        table.row(vec!["x\u{1b}[31m".into(), String::new()]);
+        table.row(&["default".into(), "Succeeded".into()]);
+        table.row(&["x\u{1b}[31m".into(), String::new()]);
         assert_eq!(table.to_string(), "GROUP     PHASE\ndefault   Succeeded\nx[31m\n");
     }
 

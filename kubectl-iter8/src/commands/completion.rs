@@ -33,7 +33,7 @@ enum What {
     Install,
 }
 
-pub(crate) fn run(args: CompletionArgs, context: &Context) -> Result<ExitCode, CliError> {
+pub(crate) fn run(args: &CompletionArgs, context: &Context) -> Result<ExitCode, CliError> {
     match args.what {
         What::Bash => context.printer.data("source <(COMPLETE=bash kubectl-iter8)\n")?,
         What::Zsh => context.printer.data("source <(COMPLETE=zsh kubectl-iter8)\n")?,

@@ -84,7 +84,7 @@ fn table(groups: &[GroupSummary], with_namespace: bool, now: Timestamp) -> Table
         if with_namespace {
             cells.insert(0, group.namespace.clone());
         }
-        table.row(cells);
+        table.row(&cells);
     }
     table
 }

@@ -24,7 +24,7 @@ enum VersionFormat {
     Yaml,
 }
 
-pub(crate) fn run(args: VersionArgs, context: &Context) -> Result<ExitCode, CliError> {
+pub(crate) fn run(args: &VersionArgs, context: &Context) -> Result<ExitCode, CliError> {
     let version = env!("CARGO_PKG_VERSION");
     let text = match args.output {
         None => format!("kubectl-iter8 v{version}\n"),

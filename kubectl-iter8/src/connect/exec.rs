@@ -23,7 +23,7 @@ struct Status {
 }
 
 /// Replaces the plugin in `auth`, if there is one, by the credentials it gives.
-pub(super) fn resolve(auth: &mut AuthInfo, cluster: ExecAuthCluster) -> Result<(), ConnectError> {
+pub(super) fn resolve(auth: &mut AuthInfo, cluster: &ExecAuthCluster) -> Result<(), ConnectError> {
     let Some(exec) = auth.exec.take() else { return Ok(()) };
     let status = run(&exec, cluster)?;
     auth.token = status.token.map(Into::into);
@@ -36,7 +36,7 @@ pub(super) fn resolve(auth: &mut AuthInfo, cluster: ExecAuthCluster) -> Result<(
     Ok(())
 }
 
-fn run(exec: &ExecConfig, cluster: ExecAuthCluster) -> Result<Status, ConnectError> {
+fn run(exec: &ExecConfig, cluster: &ExecAuthCluster) -> Result<Status, ConnectError> {
     let name = exec.command.clone().unwrap_or_default();
     let interactive = exec.interactive_mode != Some(ExecInteractiveMode::Never);
     let mut spec = json!({ "interactive": interactive });
@@ -88,7 +88,7 @@ mod tests {
         use secrecy::ExposeSecret as _;
         let script = r#"echo x >> $COUNT; case $KUBERNETES_EXEC_INFO in *https://api*) echo '{"kind": "ExecCredential", "status": {"token": "t0ken"}}';; esac"#;
         let (directory, mut auth) = plugin(script);
-        resolve(&mut auth, cluster()).unwrap();
+        resolve(&mut auth, &cluster()).unwrap();
         assert!(auth.exec.is_none());
         assert_eq!(auth.token.unwrap().expose_secret(), "t0ken");
         assert_eq!(std::fs::read_to_string(directory.path().join("count")).unwrap(), "x\n");
@@ -97,12 +97,12 @@ mod tests {
     #[test]
     fn a_plugin_that_fails_is_named_with_its_hint() {
         let (_directory, mut auth) = plugin("exit 3");
-        let error = resolve(&mut auth, cluster()).unwrap_err();
+        let error = resolve(&mut auth, &cluster()).unwrap_err();
         assert!(
             matches!(&error, ConnectError::Plugin { hint: Some(hint), .. } if hint == "get it somewhere"),
             "{error}"
         );
         let (_directory, mut auth) = plugin("echo '{}'");
-        assert!(resolve(&mut auth, cluster()).is_err());
+        assert!(resolve(&mut auth, &cluster()).is_err());
     }
 }

@@ -116,7 +116,7 @@ async fn configured(mut cluster: Cluster, mut user: AuthInfo, env: &ConnectEnv) 
         serde_json::json!({ "server": cluster.server, "tls-server-name": cluster.tls_server_name }),
     )
     .map_err(|error| config(error.into()))?;
-    exec::resolve(&mut user, about)?;
+    exec::resolve(&mut user, &about)?;
     trim_token_file(&mut user)?;
     let named = Kubeconfig {
         current_context: Some("target".to_owned()),
