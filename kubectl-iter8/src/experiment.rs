@@ -105,7 +105,9 @@ impl Checked {
     /// The launch of these values.
     pub(crate) fn plan<'a>(&'a self, group: &'a Group, namespace: &'a str, render: &'a Render<'a>) -> LaunchPlan<'a> {
         let runner = serde_json::from_value(self.values["runner"].clone()).unwrap_or(Runner::Job);
-        let image = self.values["image"].as_str().unwrap_or_default();
+        // As the chart chooses it: the name that Iter8 v0.13 gave it wins.
+        let image = [&self.values["iter8Image"], &self.values["image"]].into_iter().find_map(Value::as_str);
+        let image = image.unwrap_or_default();
         LaunchPlan { image, runner, ..LaunchPlan::new(namespace, group, &self.user_values, render) }
     }
 }

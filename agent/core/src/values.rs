@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::cron;
+use crate::metric::MetricName;
 use crate::scalar::{Count, Text};
 use crate::schema::{Problem, check, schema_of};
 use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::assess::Assess;
-use crate::task::http::Http;
+use crate::task::http::{Http, PROVIDER};
 use crate::task::ready::Ready;
 
 /// Values of an experiment.
@@ -172,8 +173,28 @@ pub fn problems(values: &Value) -> Vec<Problem> {
             }
         }
     }
+    problems.extend(unmeasured(values));
     problems.extend(schedule_problem(values));
     problems
+}
+
+/// Objectives on what no task before `assess` measures: such an experiment could never pass.
+fn unmeasured(values: &Value) -> Vec<Problem> {
+    let tasks = values.get("tasks").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let before: Vec<&str> = tasks.clone().take_while(|task| *task != "assess").collect();
+    let judges = tasks.clone().count() > before.len();
+    let inputs = values.get("assess").and_then(|inputs| Task::parse("assess", inputs)?.ok());
+    let (true, false, Some(Task::Assess(assess))) = (judges, before.contains(&PROVIDER), inputs) else {
+        return Vec::new();
+    };
+    let is_of_http = |name: &str| name.parse::<MetricName>().is_ok_and(|name| name.provider == PROVIDER);
+    let names = assess.places().filter(|(_, name)| is_of_http(name));
+    names
+        .map(|(place, name)| {
+            let message = format!("has `{name}`, which no task before assess measures: name http before it in tasks");
+            Problem::at(place, message).under("assess")
+        })
+        .collect()
 }
 
 fn unknown_task(name: &str) -> String {
@@ -248,6 +269,21 @@ mod tests {
             ),
         ] {
             assert_eq!(said(&values), messages, "{values}");
+        }
+    }
+
+    #[test]
+    fn objectives_need_a_task_that_measures_before_them() {
+        for tasks in [json!(["assess"]), json!(["assess", "http"])] {
+            let values = json!({
+                "tasks": tasks,
+                "http": { "url": "http://a" },
+                "assess": { "SLOs": { "upper": { "http/error-count": 0, "prom/errors": 0 } } },
+            });
+            assert_eq!(
+                said(&values),
+                ["`assess.SLOs.upper` has `http/error-count`, which no task before assess measures: name http before it in tasks"]
+            );
         }
     }
 

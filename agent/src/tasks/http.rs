@@ -7,16 +7,13 @@ use std::time::Duration;
 use iter8_core::metric::{Metric, MetricKind, Observation, Series};
 use iter8_core::result::{LoadDetails, LoadError, Version};
 use iter8_core::stats::{self, Interval};
-use iter8_core::task::http::{Http, LoadLimit, PERCENTILES};
+use iter8_core::task::http::{Http, LoadLimit, PERCENTILES, PROVIDER};
 use iter8_load::{Histogram, Limit, Plan, Progress, Report, Schedule, Share, StatusRange, Target};
 use jiff::Timestamp;
 use url::Url;
 
 use super::{TaskContext, TaskError};
 use crate::redact::shown_url;
-
-/// The provider's part of the metrics' names.
-const PROVIDER: &str = "http";
 
 pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<String, TaskError> {
     let (plan, url) = plan(inputs).await?;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::metric::MetricName;
 use crate::scalar::Real;
 use crate::schema::Problem;
+use crate::suggest::nearest;
+use crate::task::http;
 
 /// Judges objectives on what the steps before it measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,20 +56,41 @@ impl Assess {
         self.slos.iter().flat_map(|slos| slos.upper.keys().chain(slos.lower.keys()))
     }
 
-    pub(crate) fn validate(&self) -> Vec<Problem> {
-        let names = self.slos.iter().flat_map(|slos| {
+    /// Names of all metrics that have a limit, each with the key it stands under.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        self.slos.iter().flat_map(|slos| {
             let upper = slos.upper.keys().map(|name| ("SLOs.upper", name));
             upper.chain(slos.lower.keys().map(|name| ("SLOs.lower", name)))
-        });
-        let mut problems: Vec<Problem> = names
-            .filter(|(_, name)| name.parse::<MetricName>().is_err())
-            .map(|(place, name)| Problem::at(place, format!("has `{name}`, which is not a metric name: write it as provider/name, for example http/latency-mean")))
-            .collect();
+        })
+    }
+
+    pub(crate) fn validate(&self) -> Vec<Problem> {
+        let mut problems: Vec<Problem> =
+            self.places().filter_map(|(place, name)| Some(Problem::at(place, wrong_name(name)?))).collect();
         if let Some(level) = self.confidence.filter(|level| level.0 < 0.5 || level.0 >= 1.0) {
             problems.push(Problem::at("confidence", format!("must be at least 0.5 and below 1, got {}", level.0)));
         }
         problems
     }
+}
+
+/// What is wrong with the name of a metric, if anything. Those of a load are a closed set, so that a misspelt one is
+/// found before an hour of load has run.
+fn wrong_name(text: &str) -> Option<String> {
+    let Ok(name) = text.parse::<MetricName>() else {
+        let form = "write it as provider/name, for example http/latency-mean";
+        return Some(format!("has `{text}`, which is not a metric name: {form}"));
+    };
+    let is_measured = name.aggregation.is_none()
+        && (http::METRICS.contains(&name.name.as_str()) || name.percentile().is_some());
+    if name.provider != http::PROVIDER || is_measured {
+        return None;
+    }
+    let meant = match nearest(&name.name, http::METRICS) {
+        Some(meant) => format!("did you mean `{}/{meant}`?", http::PROVIDER),
+        None => format!("known are {} and latency-pX with X between 0 and 100", http::METRICS.join(", ")),
+    };
+    Some(format!("has `{text}`, which the task http does not measure; {meant}"))
 }
 
 #[cfg(test)]
@@ -86,6 +109,14 @@ mod tests {
             (
                 json!({ "SLOs": { "upper": { "latency": 5 } } }),
                 "`SLOs.upper` has `latency`, which is not a metric name: write it as provider/name, for example http/latency-mean",
+            ),
+            (
+                json!({ "SLOs": { "lower": { "http/latency-meen": 5 } } }),
+                "`SLOs.lower` has `http/latency-meen`, which the task http does not measure; did you mean `http/latency-mean`?",
+            ),
+            (
+                json!({ "SLOs": { "upper": { "http/latency-p100": 5 } } }),
+                "`SLOs.upper` has `http/latency-p100`, which the task http does not measure; known are request-count, error-count, error-rate, latency-mean, latency-stddev, latency-min, latency-max and latency-pX with X between 0 and 100",
             ),
             (
                 json!({ "SLOs": { "upper": { "http/latency-mean": "fast" } } }),

@@ -70,6 +70,11 @@ pub struct ErrorRange {
     pub upper: Option<Count>,
 }
 
+/// Provider of the metrics, the first part of their names.
+pub const PROVIDER: &str = "http";
+/// Names of the metrics after the provider, beside the percentiles `latency-pX`.
+pub const METRICS: [&str; 7] =
+    ["request-count", "error-count", "error-rate", "latency-mean", "latency-stddev", "latency-min", "latency-max"];
 /// The percentiles that are always reported.
 pub const PERCENTILES: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
 /// Requests sent when neither a number nor a duration is given.
