@@ -19,6 +19,8 @@ pub const MANAGER: &str = "kubectl-iter8";
 pub const GROUP: &str = "iter8.tools/group";
 /// Label: the revision that an object belongs to.
 pub const REVISION: &str = "iter8.tools/revision";
+/// Annotation of a group's parent that a launch changes while it waits.
+pub const HEARTBEAT: &str = "iter8.tools/heartbeat";
 
 /// Label: the program; always [`NAME_VALUE`].
 pub const NAME: &str = "app.kubernetes.io/name";

@@ -16,9 +16,6 @@ use crate::names::{self, Component, Group};
 
 const HISTORY_KEY: &str = "history.json";
 
-/// Annotation that a launch changes while it waits.
-const HEARTBEAT: &str = "iter8.tools/heartbeat";
-
 /// A group as its parent Secret describes it.
 #[derive(Clone, Debug)]
 pub struct Parent {
@@ -163,13 +160,13 @@ impl Parent {
     /// Notes that the launch under way is alive, so that the stored object changes.
     pub(crate) fn touch(&mut self, beat: u64) {
         let annotations = self.secret.metadata.annotations.get_or_insert_default();
-        annotations.insert(HEARTBEAT.to_owned(), beat.to_string());
+        annotations.insert(names::HEARTBEAT.to_owned(), beat.to_string());
     }
 
     /// Removes the traces of [`Self::touch`].
     pub(crate) fn settle(&mut self) {
         if let Some(annotations) = &mut self.secret.metadata.annotations {
-            annotations.remove(HEARTBEAT);
+            annotations.remove(names::HEARTBEAT);
         }
     }
 }
