@@ -18,6 +18,7 @@ use crate::error::CliError;
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
+    args_override_self = true,
     max_term_width = 100,
     after_help = "Try it without a cluster:\n  kubectl iter8 demo\n\nUse \"kubectl iter8 <command> --help\" for more about a command."
 )]

@@ -1,13 +1,15 @@
 //! What every command works with: the connection to the cluster (made when first needed), the namespace and the
 //! printer.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use iter8_cluster::error::ClusterError;
+use iter8_core::ExitCode;
 use kube::Client;
 use tokio::sync::OnceCell;
 
-use crate::connect::{ConnectEnv, GlobalArgs, Target};
+use crate::connect::{Aside, ConnectEnv, GlobalArgs, Target, Tell};
 use crate::error::CliError;
 use crate::printer::Printer;
 
@@ -18,11 +20,23 @@ pub(crate) struct Context {
     env: ConnectEnv,
     target: OnceLock<Target>,
     client: OnceCell<Client>,
+    /// Warnings of the API server so far.
+    warnings: Arc<AtomicUsize>,
 }
+
+/// The verbosity from which on kubectl shows requests.
+const SHOW_REQUESTS: u8 = 6;
 
 impl Context {
     pub(crate) fn new(globals: GlobalArgs, env: ConnectEnv, printer: Printer) -> Self {
-        Self { printer: Arc::new(printer), globals, env, target: OnceLock::new(), client: OnceCell::new() }
+        Self {
+            printer: Arc::new(printer),
+            globals,
+            env,
+            target: OnceLock::new(),
+            client: OnceCell::new(),
+            warnings: Arc::default(),
+        }
     }
 
     fn target(&self) -> Result<&Target, CliError> {
@@ -46,11 +60,35 @@ impl Context {
     /// The client of the API server.
     pub(crate) async fn client(&self) -> Result<Client, CliError> {
         let connect = async || {
-            let printer = self.printer.clone();
-            let warn = Arc::new(move |text: &str| printer.warning(text));
-            self.target()?.connect(&self.globals, &self.env, warn).await.map_err(CliError::from)
+            let tell = self.tell();
+            self.target()?.connect(&self.globals, &self.env, tell).await.map_err(CliError::from)
         };
         self.client.get_or_try_init(connect).await.cloned()
+    }
+
+    /// What is told about each request to the API server.
+    fn tell(&self) -> Tell {
+        let (printer, warnings) = (self.printer.clone(), self.warnings.clone());
+        let shows_requests = self.globals.verbosity >= SHOW_REQUESTS;
+        Arc::new(move |aside| match aside {
+            Aside::Warning(text) => {
+                warnings.fetch_add(1, Ordering::Relaxed);
+                printer.warning(&text);
+            }
+            Aside::Request(text) if shows_requests => printer.status(&text),
+            Aside::Request(_) => {}
+        })
+    }
+
+    /// The outcome of a command, after `--warnings-as-errors` has had its say.
+    pub(crate) fn judged(&self, outcome: Result<ExitCode, CliError>) -> Result<ExitCode, CliError> {
+        match (self.warnings.load(Ordering::Relaxed), outcome) {
+            (count @ 1.., Ok(ExitCode::Satisfied)) if self.globals.warnings_as_errors => {
+                let plural = if count == 1 { "" } else { "s" };
+                Err(CliError::new(ExitCode::Unsatisfied, format!("{count} warning{plural} received")))
+            }
+            (_, outcome) => outcome,
+        }
     }
 
     /// An error of the cluster with what can be done about it.

@@ -19,6 +19,7 @@ mod experiment;
 mod local;
 mod printer;
 mod source;
+mod usage;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -50,12 +51,13 @@ pub async fn main(words: Vec<OsString>) -> ExitCode {
     if let Ok(true) = completed {
         return ExitCode::Satisfied;
     }
-    let cli = match cli::Cli::try_parse_from(words) {
+    let cli = match cli::Cli::try_parse_from(&words) {
         Ok(cli) => cli,
-        Err(error) => return explain(&error, &printer),
+        Err(refusal) => return explain(&refusal, &words, &printer),
     };
     let context = Context::new(cli.globals, env, printer);
-    match cli.command.run(&context).await {
+    let outcome = cli.command.run(&context).await;
+    match context.judged(outcome) {
         Ok(code) => code,
         Err(error) => {
             context.printer.error(&error);
@@ -65,15 +67,17 @@ pub async fn main(words: Vec<OsString>) -> ExitCode {
 }
 
 /// Help goes to stdout, what is wrong with the words to stderr.
-fn explain(error: &clap::Error, printer: &Printer) -> ExitCode {
-    let text = if printer.color() { error.render().ansi().to_string() } else { error.render().to_string() };
-    match error.kind() {
+fn explain(refusal: &clap::Error, words: &[OsString], printer: &Printer) -> ExitCode {
+    match refusal.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let help = refusal.render();
+            let text = if printer.color() { help.ansi().to_string() } else { help.to_string() };
             written(printer.data(&text), printer)
         }
         _ => {
-            printer.status(text.trim_end());
-            ExitCode::Usage
+            let error = usage::error(refusal, words);
+            printer.error(&error);
+            error.code()
         }
     }
 }

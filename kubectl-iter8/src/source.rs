@@ -27,13 +27,18 @@ fn parse_group(text: &str) -> Result<Group, String> {
     text.parse::<Group>().map_err(|error| error.to_string())
 }
 
+/// Reads the number of a launch.
+pub(crate) fn parse_revision(text: &str) -> Result<u32, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("launches are numbered from 1")
+}
+
 /// Which result is meant, and where it is.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct SourceArgs {
     #[command(flatten)]
     pub(crate) group: GroupArgs,
     /// Number of the launch; the newest when not given
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = parse_revision)]
     pub(crate) revision: Option<u32>,
     /// Read this file: a stored result, or an experiment.yaml of Iter8 v0.13
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["local", "revision"])]

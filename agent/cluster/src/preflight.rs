@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Node};
 use kube::Client;
-use kube::api::{Api, ObjectMeta, PostParams};
+use kube::api::{Api, ListParams, ObjectMeta, PostParams};
 
 use crate::error::ClusterError;
 
@@ -52,11 +52,12 @@ const NEEDS: [(&str, &str, &str); 15] = [
     ("get", "", "pods/log"),
 ];
 
-/// Looks at the version of the server, the namespace with its Pod Security level, and the user's permissions there.
+/// Looks at the version of the server, the namespace with its Pod Security level, the user's permissions there, and
+/// whether nodes have the agent's `image`.
 ///
 /// # Errors
 /// When the cluster cannot be reached.
-pub async fn preflight(client: &Client, namespace: &str) -> Result<Vec<Finding>, ClusterError> {
+pub async fn preflight(client: &Client, namespace: &str, image: &str) -> Result<Vec<Finding>, ClusterError> {
     let api = |action: &str| {
         let action = action.to_owned();
         move |source| ClusterError::Api { action, source: Box::new(source) }
@@ -69,6 +70,8 @@ pub async fn preflight(client: &Client, namespace: &str) -> Result<Vec<Finding>,
         join_all(NEEDS.iter().map(|(verb, group, resource)| allowed(client, namespace, verb, group, resource)));
     let answers: Vec<bool> = answers.await.into_iter().collect::<Result<_, _>>().map_err(api("ask for permissions"))?;
     findings.push(of_permissions(namespace, &answers));
+    let nodes: Api<Node> = Api::all(client.clone());
+    findings.push(of_image(image, nodes.list(&ListParams::default()).await.map(|nodes| nodes.items).as_deref().ok()));
     Ok(findings)
 }
 
@@ -167,6 +170,38 @@ fn of_permissions(namespace: &str, answers: &[bool]) -> Finding {
     }
 }
 
+/// What the nodes, if they may be looked at, say about an image. A kubelet only names its fifty largest images, so that
+/// one which is not named may be there all the same.
+fn of_image(image: &str, nodes: Option<&[Node]>) -> Finding {
+    let finding =
+        |severity, text: String, hint: Option<&str>| Finding { severity, text, hint: hint.map(str::to_owned) };
+    let hint = "the nodes have to pull it; another one is chosen with --set image=IMAGE";
+    let Some(nodes) = nodes else {
+        let text = format!("whether a node has image {image} cannot be told: you may not look at nodes");
+        return finding(Severity::Warning, text, Some(hint));
+    };
+    let wanted = canonical(image);
+    let names = |node: &Node| {
+        let images = node.status.iter().flat_map(|status| status.images.iter().flatten());
+        images.flat_map(|image| image.names.iter().flatten()).any(|name| canonical(name) == wanted)
+    };
+    match nodes.iter().filter(|node| names(node)).count() {
+        0 => finding(Severity::Warning, format!("no node says that it has image {image}"), Some(hint)),
+        count => finding(Severity::Ok, format!("{count} of {} nodes have image {image}", nodes.len()), None),
+    }
+}
+
+/// An image's name in full, as kubelets report it: with registry and tag.
+fn canonical(image: &str) -> String {
+    let named = match image.split_once('/') {
+        None => format!("docker.io/library/{image}"),
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => image.to_owned(),
+        Some(_) => format!("docker.io/{image}"),
+    };
+    let last = named.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) { named } else { format!("{named}:latest") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +223,34 @@ mod tests {
         assert!(finding.hint.is_some_and(|hint| hint.contains("serviceAccountName")));
         answers[0] = false;
         assert!(of_permissions("n", &answers).text.contains("get secrets, patch roles"));
+    }
+
+    #[test]
+    fn an_image_that_no_node_names_is_a_warning() {
+        let node = |names: &[&str]| -> Node {
+            serde_json::from_value(serde_json::json!({ "status": { "images": [{ "names": names }] } })).unwrap()
+        };
+        let nodes = [node(&["docker.io/iter8/iter8-agent:0.1.0", "x@sha256:1"]), node(&[])];
+        let found = of_image("iter8/iter8-agent:0.1.0", Some(&nodes));
+        assert_eq!(
+            (found.severity, found.text.as_str()),
+            (Severity::Ok, "1 of 2 nodes have image iter8/iter8-agent:0.1.0")
+        );
+        assert_eq!(of_image("iter8/iter8-agent:0.2.0", Some(&nodes)).severity, Severity::Warning);
+        assert_eq!(of_image("iter8/iter8-agent:0.1.0", None).severity, Severity::Warning);
+    }
+
+    #[test]
+    fn names_of_images_are_completed_as_container_runtimes_do() {
+        for (short, full) in [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("iter8/iter8-agent:0.1.0", "docker.io/iter8/iter8-agent:0.1.0"),
+            ("localhost/a", "localhost/a:latest"),
+            ("registry:5000/a/b:1", "registry:5000/a/b:1"),
+            ("example.com/a@sha256:12", "example.com/a@sha256:12"),
+        ] {
+            assert_eq!(canonical(short), full);
+        }
     }
 
     #[test]

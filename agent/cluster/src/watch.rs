@@ -1,14 +1,19 @@
-//! Follows the result of a revision as the agent writes it. Reading it once is the business of [`crate::result`].
+//! Follows what is stored in the cluster as it changes: the result of a revision, or the groups of a namespace. Reading
+//! it once is the business of [`crate::result`] and [`crate::groups`].
 
 use std::time::Duration;
 
 use futures_util::stream::{self, Stream, StreamExt as _};
 use iter8_core::ExperimentResult;
+use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
-use kube::runtime::watcher::{self, watch_object};
+use kube::api::Api;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{self, watch_object, watcher};
 use tokio::time::sleep;
 
 use crate::error::{ClusterError, Failure};
+use crate::groups::{GroupSummary, list_groups};
 use crate::names::{self, Group, Revision};
 use crate::parent::secrets;
 use crate::result::parse;
@@ -56,6 +61,50 @@ pub fn watch_result(
                         if let Some(error) = refused(error) {
                             let object = format!("secret/{name}");
                             return Some((Err(ClusterError::api("watch", object, &namespace)(error)), (watch, pause)));
+                        }
+                    }
+                }
+            }
+        }
+    })
+}
+
+/// Lists the groups of `namespace`, or of every namespace: at once, and again whenever something of one has changed.
+///
+/// Outages are waited out as in [`watch_result`].
+pub fn watch_groups(
+    client: &Client,
+    namespace: Option<&str>,
+) -> impl Stream<Item = Result<Vec<GroupSummary>, ClusterError>> + Send + use<> {
+    let secrets: Api<PartialObjectMeta<Secret>> =
+        namespace.map_or_else(|| Api::all(client.clone()), |name| Api::namespaced(client.clone(), name));
+    let ours = watcher::Config::default().labels(&format!("{}={}", names::NAME, names::NAME_VALUE));
+    // What has changed does not matter, only that something has.
+    let changes = watcher(secrets, ours).filter(|event| {
+        let is_change = !matches!(event, Ok(watcher::Event::Init | watcher::Event::InitApply(_)));
+        std::future::ready(is_change)
+    });
+    let (client, namespace) = (client.clone(), namespace.map(str::to_owned));
+    stream::unfold((Box::pin(changes), FIRST_PAUSE), move |(mut changes, mut pause)| {
+        let (client, namespace) = (client.clone(), namespace.clone());
+        async move {
+            loop {
+                match changes.next().await? {
+                    Ok(_) => loop {
+                        match list_groups(&client, namespace.as_deref()).await {
+                            Err(error) if error.failure().is_some_and(Failure::is_transient) => {
+                                sleep(pause).await;
+                                pause = (pause * 2).min(LONGEST_PAUSE);
+                            }
+                            list => return Some((list, (changes, FIRST_PAUSE))),
+                        }
+                    },
+                    Err(error) => {
+                        sleep(pause).await;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                        if let Some(error) = refused(error) {
+                            let place = namespace.as_deref().unwrap_or("every namespace");
+                            return Some((Err(ClusterError::api("watch", "secrets", place)(error)), (changes, pause)));
                         }
                     }
                 }

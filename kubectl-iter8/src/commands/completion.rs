@@ -20,7 +20,7 @@ use crate::error::CliError;
   source <(kubectl iter8 completion bash)")]
 pub(crate) struct CompletionArgs {
     /// A shell, or `install`
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "SHELL")]
     what: What,
 }
 

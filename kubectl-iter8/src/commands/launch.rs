@@ -18,28 +18,30 @@ use crate::context::Context;
 use crate::error::{CliError, chain};
 use crate::experiment::{Checked, Validate, check};
 use crate::local::{LocalStore, run_experiment};
-use crate::source::GroupArgs;
+use crate::source::{GroupArgs, parse_revision};
 use crate::values::ValuesArgs;
 
 /// Launch an experiment
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   # Load-test a service and check two objectives
-  kubectl iter8 launch --set \"tasks={ready,http,assess}\" --set ready.deploy=httpbin \\
-    --set http.url=http://httpbin.default/get --set assess.SLOs.upper.http/latency-mean=50 \\
+  kubectl iter8 launch --set \"tasks={ready,http,assess}\" \\
+    --set ready.deploy=httpbin --set http.url=http://httpbin.default/get \\
+    --set assess.SLOs.upper.http/latency-mean=50 \\
     --set assess.SLOs.upper.http/error-count=0
 
   # The same from a file, and wait for the verdict
   kubectl iter8 launch -f values.yaml --wait
 
   # Without a cluster, against a server that this machine reaches
-  kubectl iter8 launch --local --set \"tasks={http}\" --set http.url=http://127.0.0.1:8080")]
+  kubectl iter8 launch --local --set \"tasks={http}\" \\
+    --set http.url=http://127.0.0.1:8080")]
 pub(crate) struct LaunchArgs {
     #[command(flatten)]
     group: GroupArgs,
     #[command(flatten)]
     values: ValuesArgs,
-    /// Only show what would be done: \"client\" prints the objects, \"server\" lets the cluster check them
+    /// Only show what would be done: `client` prints the objects, `server` lets the cluster check them
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "client", default_value = "none")]
     dry_run: DryRun,
     /// The dry run of Iter8 v0.13
@@ -49,7 +51,7 @@ pub(crate) struct LaunchArgs {
     #[arg(long, value_enum, default_value = "strict", num_args = 0..=1, default_missing_value = "strict")]
     validate: Validate,
     /// Launch the values of this earlier revision again; other values go over them
-    #[arg(long, value_name = "N", conflicts_with = "local")]
+    #[arg(long, value_name = "N", conflicts_with = "local", value_parser = parse_revision)]
     from_revision: Option<u32>,
     /// Wait for the end and answer as `assert` does
     #[arg(long)]

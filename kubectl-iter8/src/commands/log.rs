@@ -1,43 +1,50 @@
 //! `log`: shows what the agent logged; from its pod while there is one, else from the result.
 
+use std::time::Duration;
+
 use clap::Args;
 use futures_util::StreamExt as _;
 use iter8_cluster::logs::stream_log;
 use iter8_cluster::names::Revision;
-use iter8_core::ExitCode;
+use iter8_core::{ExitCode, Phase};
+use tokio::time::sleep;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::source::SourceArgs;
+use crate::source::{GroupArgs, SourceArgs};
 
 /// Print the log of an experiment
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   kubectl iter8 log
-  kubectl iter8 log -g checkout --follow")]
+  kubectl iter8 log -g checkout -f")]
 pub(crate) struct LogArgs {
     #[command(flatten)]
-    source: SourceArgs,
-    /// Go on until the experiment ends
+    group: GroupArgs,
+    /// Number of the launch; the newest when not given
     #[arg(long)]
+    revision: Option<u32>,
+    /// Wait for the agent to start, and go on until it ends
+    #[arg(short, long)]
     follow: bool,
 }
 
+/// How often a log that does not exist yet is asked for.
+const POLL: Duration = Duration::from_millis(500);
+
 pub(crate) async fn run(args: LogArgs, context: &Context) -> Result<ExitCode, CliError> {
-    let source = &args.source;
-    let kept = source.read(context).await?;
-    if !source.group.local && source.filename.is_none() {
-        let client = context.client().await?;
-        let (namespace, group) = (context.namespace()?, &source.group.group);
-        let lines = stream_log(&client, namespace, group, Revision(kept.revision), args.follow).await;
-        if let Some(lines) = lines.map_err(|error| context.cluster_error(error))? {
-            let mut lines = std::pin::pin!(lines);
-            while let Some(line) = lines.next().await {
-                let line = line.map_err(|error| context.cluster_error(error))?;
-                context.printer.data(&format!("{line}\n"))?;
-            }
+    let source = SourceArgs { group: args.group, revision: args.revision, filename: None };
+    let mut kept = source.read(context).await?;
+    while !source.group.local {
+        if print_pod(&source, kept.revision, args.follow, context).await? {
             return Ok(ExitCode::Satisfied);
         }
+        let may_start = matches!(kept.phase, Phase::Pending | Phase::Running);
+        if !args.follow || !may_start {
+            break;
+        }
+        sleep(POLL).await;
+        kept = source.read(context).await?;
     }
     if kept.log.is_empty() {
         context.printer.status("Nothing was logged yet.");
@@ -45,4 +52,18 @@ pub(crate) async fn run(args: LogArgs, context: &Context) -> Result<ExitCode, Cl
     let text: String = kept.log.iter().map(|line| format!("{line}\n")).collect();
     context.printer.data(&text)?;
     Ok(ExitCode::Satisfied)
+}
+
+/// Prints what the pod of a revision logs. Returns whether there is a pod that has started.
+async fn print_pod(source: &SourceArgs, revision: u32, follow: bool, context: &Context) -> Result<bool, CliError> {
+    let client = context.client().await?;
+    let (namespace, group) = (context.namespace()?, &source.group.group);
+    let lines = stream_log(&client, namespace, group, Revision(revision), follow).await;
+    let Some(lines) = lines.map_err(|error| context.cluster_error(error))? else { return Ok(false) };
+    let mut lines = std::pin::pin!(lines);
+    while let Some(line) = lines.next().await {
+        let line = line.map_err(|error| context.cluster_error(error))?;
+        context.printer.data(&format!("{line}\n"))?;
+    }
+    Ok(true)
 }

@@ -9,7 +9,7 @@ use super::launch::user_values;
 use crate::context::Context;
 use crate::error::CliError;
 use crate::experiment::{Validate, check};
-use crate::source::GroupArgs;
+use crate::source::{GroupArgs, parse_revision};
 use crate::values::ValuesArgs;
 
 /// Print the objects of an experiment as YAML
@@ -29,7 +29,7 @@ pub(crate) struct RenderArgs {
     #[arg(long, value_enum, default_value = "strict", num_args = 0..=1, default_missing_value = "strict")]
     validate: Validate,
     /// Number of the launch to render for
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = parse_revision)]
     revision: u32,
 }
 

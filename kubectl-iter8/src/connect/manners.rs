@@ -1,30 +1,39 @@
-//! What kubectl does around each request: it gives up after `--request-timeout`, and it tells the warnings that the API
-//! server sends along.
+//! What kubectl does around each request: it gives up after `--request-timeout`, and it tells what was asked and the
+//! warnings that the API server sends along. Who is told what is decided elsewhere.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response};
 use tower::{BoxError, Layer, Service};
 
-/// Takes the text of a warning.
-pub(super) type Warn = Arc<dyn Fn(&str) + Send + Sync>;
+/// Something about one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// A warning of the API server, told once for a call of the program.
+    Warning(String),
+    /// A request with what came of it. Neither headers nor bodies are in it, which may hold credentials.
+    Request(String),
+}
+
+/// Takes what happens around requests.
+pub type Tell = Arc<dyn Fn(Aside) + Send + Sync>;
 
 /// Adds both to a service.
 #[derive(Clone)]
 pub(super) struct MannersLayer {
     pub(super) timeout: Option<Duration>,
-    pub(super) warn: Warn,
+    pub(super) tell: Tell,
 }
 
 #[derive(Clone)]
 pub(super) struct Manners<S> {
     inner: S,
     timeout: Option<Duration>,
-    warn: Warn,
+    tell: Tell,
     /// A warning is told once for a call of the program.
     told: Arc<Mutex<HashSet<String>>>,
 }
@@ -33,7 +42,7 @@ impl<S> Layer<S> for MannersLayer {
     type Service = Manners<S>;
 
     fn layer(&self, inner: S) -> Manners<S> {
-        Manners { inner, timeout: self.timeout, warn: self.warn.clone(), told: Arc::default() }
+        Manners { inner, timeout: self.timeout, tell: self.tell.clone(), told: Arc::default() }
     }
 }
 
@@ -55,28 +64,32 @@ where
         let is_stream =
             request.uri().query().is_some_and(|query| query.contains("watch=true") || query.contains("follow=true"));
         let timeout = self.timeout.filter(|_| !is_stream);
-        let (warn, told) = (self.warn.clone(), self.told.clone());
+        let (tell, told) = (self.tell.clone(), self.told.clone());
+        let asked = format!("{} {}", request.method(), request.uri());
+        let begun = Instant::now();
         let answer = self.inner.call(request);
         Box::pin(async move {
             let answer = match timeout {
-                Some(limit) => tokio::time::timeout(limit, answer).await.map_err(|_| {
-                    BoxError::from(std::io::Error::new(
-                        std::io::ErrorKind::TimedOut,
-                        "no answer within --request-timeout",
-                    ))
-                })??,
-                None => answer.await?,
+                Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(timed_out())),
+                None => answer.await,
             };
+            let outcome = answer.as_ref().map_or_else(ToString::to_string, |answer| answer.status().to_string());
+            tell(Aside::Request(format!("{asked} {outcome} in {} milliseconds", begun.elapsed().as_millis())));
+            let answer = answer?;
             let mut told = told.lock().expect("no one panics while holding it");
             for text in warnings(answer.headers()) {
                 if told.insert(text.clone()) {
-                    warn(&text);
+                    tell(Aside::Warning(text));
                 }
             }
             drop(told);
             Ok(answer)
         })
     }
+}
+
+fn timed_out() -> BoxError {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer within --request-timeout").into()
 }
 
 /// Texts of the `Warning` headers: `299 - "text"` (RFC 7234, section 5.5).
@@ -95,11 +108,10 @@ mod tests {
 
     use super::*;
 
-    fn layer(timeout: Option<Duration>) -> (MannersLayer, Arc<Mutex<Vec<String>>>) {
-        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    fn layer(timeout: Option<Duration>) -> (MannersLayer, Arc<Mutex<Vec<Aside>>>) {
+        let seen: Arc<Mutex<Vec<Aside>>> = Arc::default();
         let sink = seen.clone();
-        let warn: Warn = Arc::new(move |text: &str| sink.lock().unwrap().push(text.to_owned()));
-        (MannersLayer { timeout, warn }, seen)
+        (MannersLayer { timeout, tell: Arc::new(move |aside| sink.lock().unwrap().push(aside)) }, seen)
     }
 
     #[tokio::test]
@@ -113,7 +125,10 @@ mod tests {
         for _ in 0..2 {
             service.clone().oneshot(Request::new(())).await.unwrap();
         }
-        assert_eq!(*seen.lock().unwrap(), [r#"would violate "restricted""#]);
+        let seen = seen.lock().unwrap();
+        let warnings: Vec<&Aside> = seen.iter().filter(|aside| matches!(aside, Aside::Warning(_))).collect();
+        assert_eq!(warnings, [&Aside::Warning(r#"would violate "restricted""#.to_owned())]);
+        assert!(matches!(&seen[0], Aside::Request(text) if text.starts_with("GET / 200 OK in ")), "{seen:?}");
     }
 
     #[tokio::test]

@@ -13,4 +13,5 @@ mod target;
 pub use env::ConnectEnv;
 pub use error::{ApiFailure, ConnectError, api_error};
 pub use flags::GlobalArgs;
+pub use manners::{Aside, Tell};
 pub use target::Target;

@@ -1,6 +1,6 @@
 //! The cluster that flags and kubeconfig point at, and the client that talks to it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 
 use http::Uri;
 use kube::Client;
@@ -10,7 +10,7 @@ use kube::config::{AuthInfo, Cluster, Config, ExecAuthCluster, KubeConfigOptions
 use super::env::ConnectEnv;
 use super::error::ConnectError;
 use super::flags::GlobalArgs;
-use super::manners::MannersLayer;
+use super::manners::{MannersLayer, Tell};
 use super::{exec, kubeconfig, proxy};
 
 /// Where a command goes. Nothing has been sent yet.
@@ -85,23 +85,18 @@ impl Target {
         Err(ConnectError::NoConfiguration(NO_CONFIGURATION))
     }
 
-    /// Makes the client. `warn` takes warnings of the API server.
+    /// Makes the client. `tell` takes what happens around each request.
     ///
     /// # Errors
     /// A credential plugin that fails, or certificates that cannot be used.
-    pub async fn connect(
-        &self,
-        flags: &GlobalArgs,
-        env: &ConnectEnv,
-        warn: Arc<dyn Fn(&str) + Send + Sync>,
-    ) -> Result<Client, ConnectError> {
+    pub async fn connect(&self, flags: &GlobalArgs, env: &ConnectEnv, tell: Tell) -> Result<Client, ConnectError> {
         let config = match &self.reach {
             Reach::InCluster => Config::incluster().map_err(|error| ConnectError::Config(error.into()))?,
             Reach::Configured { cluster, user } => configured((**cluster).clone(), (**user).clone(), env).await?,
         };
         let timeout = flags.request_timeout.map(|timeout| timeout.0).filter(|timeout| !timeout.is_zero());
         let builder = ClientBuilder::try_from(config).map_err(|error| ConnectError::Config(error.into()))?;
-        Ok(builder.with_layer(&MannersLayer { timeout, warn }).build())
+        Ok(builder.with_layer(&MannersLayer { timeout, tell }).build())
     }
 }
 
@@ -184,6 +179,9 @@ fn apply_flags(flags: &GlobalArgs, cluster: &mut Cluster, user: &mut AuthInfo) {
     if flags.insecure_skip_tls_verify.is_some() {
         cluster.insecure_skip_tls_verify = flags.insecure_skip_tls_verify;
     }
+    if flags.disable_compression.is_some() {
+        cluster.disable_compression = flags.disable_compression;
+    }
     if cluster.insecure_skip_tls_verify == Some(true) {
         (cluster.certificate_authority, cluster.certificate_authority_data) = (None, None);
     }
@@ -205,6 +203,13 @@ fn apply_flags(flags: &GlobalArgs, cluster: &mut Cluster, user: &mut AuthInfo) {
     set(&mut user.impersonate_uid, &flags.as_uid);
     if !flags.as_group.is_empty() {
         user.impersonate_groups = Some(flags.as_group.clone());
+    }
+    if !flags.as_user_extra.is_empty() {
+        let mut extra: HashMap<String, Vec<String>> = HashMap::new();
+        for (key, value) in &flags.as_user_extra {
+            extra.entry(key.clone()).or_default().push(value.clone());
+        }
+        user.impersonate_user_extra = Some(extra);
     }
 }
 
