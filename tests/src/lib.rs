@@ -1,1 +1,6 @@
-//! Placeholder while the workspace is laid out.
+//! Fakes and harness for iter8's tests: an in-memory Kubernetes API, HTTP targets, a hermetic command line. Nothing here
+//! is shipped, and nothing waits for time to pass.
+
+pub mod api_server;
+pub mod command;
+mod loopback;
