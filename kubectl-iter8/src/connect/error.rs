@@ -5,6 +5,8 @@ use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
+use super::manners::NoAnswer;
+
 /// Why no client could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -101,11 +103,15 @@ pub fn api_error(error: &kube::Error) -> (ApiFailure, String) {
 fn unreachable_text(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     let refused = causes.clone().find_map(|cause| cause.downcast_ref::<io::Error>());
+    let address = causes.clone().find_map(|cause| cause.downcast_ref::<NoAnswer>());
+    let address = address.map(|no_answer| format!(" {}", no_answer.address)).unwrap_or_default();
     if refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-        return "The connection to the server was refused - did you specify the right host or port?".to_owned();
+        return format!(
+            "The connection to the server{address} was refused - did you specify the right host or port?"
+        );
     }
     let deepest = causes.last().map(ToString::to_string).unwrap_or_default();
-    format!("Unable to connect to the server: {deepest}")
+    format!("Unable to connect to the server{address}: {deepest}")
 }
 
 #[cfg(test)]

@@ -19,12 +19,23 @@ pub enum Aside {
     Request(String),
 }
 
+/// No answer came from a server.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {address}")]
+pub(super) struct NoAnswer {
+    /// Host and port.
+    pub(super) address: String,
+    source: BoxError,
+}
+
 /// Takes what happens around requests.
 pub type Tell = Arc<dyn Fn(Aside) + Send + Sync>;
 
 /// Adds both to a service.
 #[derive(Clone)]
 pub(super) struct MannersLayer {
+    /// Host and port of the server.
+    pub(super) address: String,
     pub(super) timeout: Option<Duration>,
     pub(super) tell: Tell,
 }
@@ -32,6 +43,7 @@ pub(super) struct MannersLayer {
 #[derive(Clone)]
 pub(super) struct Manners<S> {
     inner: S,
+    address: String,
     timeout: Option<Duration>,
     tell: Tell,
     /// A warning is told once for a call of the program.
@@ -42,7 +54,8 @@ impl<S> Layer<S> for MannersLayer {
     type Service = Manners<S>;
 
     fn layer(&self, inner: S) -> Manners<S> {
-        Manners { inner, timeout: self.timeout, tell: self.tell.clone(), told: Arc::default() }
+        let Self { address, timeout, tell } = self.clone();
+        Manners { inner, address, timeout, tell, told: Arc::default() }
     }
 }
 
@@ -66,6 +79,7 @@ where
         let timeout = self.timeout.filter(|_| !is_stream);
         let (tell, told) = (self.tell.clone(), self.told.clone());
         let asked = format!("{} {}", request.method(), request.uri());
+        let address = self.address.clone();
         let begun = Instant::now();
         let answer = self.inner.call(request);
         Box::pin(async move {
@@ -75,7 +89,7 @@ where
             };
             let outcome = answer.as_ref().map_or_else(ToString::to_string, |answer| answer.status().to_string());
             tell(Aside::Request(format!("{asked} {outcome} in {} milliseconds", begun.elapsed().as_millis())));
-            let answer = answer?;
+            let answer = answer.map_err(|source| NoAnswer { address, source })?;
             let mut told = told.lock().expect("no one panics while holding it");
             for text in warnings(answer.headers()) {
                 if told.insert(text.clone()) {
@@ -111,7 +125,8 @@ mod tests {
     fn layer(timeout: Option<Duration>) -> (MannersLayer, Arc<Mutex<Vec<Aside>>>) {
         let seen: Arc<Mutex<Vec<Aside>>> = Arc::default();
         let sink = seen.clone();
-        (MannersLayer { timeout, tell: Arc::new(move |aside| sink.lock().unwrap().push(aside)) }, seen)
+        let tell: Tell = Arc::new(move |aside| sink.lock().unwrap().push(aside));
+        (MannersLayer { address: "api:6443".to_owned(), timeout, tell }, seen)
     }
 
     #[tokio::test]
@@ -138,7 +153,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(200)).await;
             Ok::<_, BoxError>(Response::new(()))
         }));
-        assert!(service.clone().oneshot(Request::new(())).await.is_err());
+        let error = service.clone().oneshot(Request::new(())).await.unwrap_err();
+        assert_eq!(error.to_string(), "no answer from api:6443");
         let watch = Request::builder().uri("http://a/api?watch=true").body(()).unwrap();
         assert!(service.oneshot(watch).await.is_ok());
     }

@@ -95,8 +95,9 @@ impl Target {
             Reach::Configured { cluster, user } => configured((**cluster).clone(), (**user).clone(), env).await?,
         };
         let timeout = flags.request_timeout.map(|timeout| timeout.0).filter(|timeout| !timeout.is_zero());
+        let address = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
         let builder = ClientBuilder::try_from(config).map_err(|error| ConnectError::Config(error.into()))?;
-        Ok(builder.with_layer(&MannersLayer { timeout, tell }).build())
+        Ok(builder.with_layer(&MannersLayer { address, timeout, tell }).build())
     }
 }
 
