@@ -50,7 +50,6 @@ pub struct Running {
 
 /// What a program wrote, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use = "look at the exit code or at what was written"]
 pub struct CommandOutput {
     /// What it wrote to stdout.
     pub stdout: String,
@@ -174,6 +173,7 @@ impl TestCommand {
     }
 
     /// Runs it to its end.
+    #[must_use = "look at the exit code or at what was written"]
     #[track_caller]
     pub fn run(self) -> CommandOutput {
         self.spawn().wait()
@@ -239,6 +239,7 @@ impl Running {
     }
 
     /// Waits for its end.
+    #[must_use = "look at the exit code or at what was written"]
     #[track_caller]
     pub fn wait(mut self) -> CommandOutput {
         let deadline = Instant::now() + LIMIT;

@@ -3,4 +3,6 @@
 
 pub mod api_server;
 pub mod command;
+pub mod http_target;
 mod loopback;
+mod watched;

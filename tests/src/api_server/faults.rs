@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::resource::Call;
-use super::shared::Shared;
+use super::state::Shared;
 use super::status::Refusal;
 
 /// Something that goes wrong with some requests.
@@ -195,7 +195,7 @@ impl Hold {
     /// Waits until a request has come.
     pub fn wait_until_reached(&self) {
         let reached = |state: &super::State| state.holds[self.number].is_reached.then_some(());
-        self.shared.wait_for("a request that is held", reached);
+        self.shared.wait(reached).expect("a request that is held comes");
     }
 
     /// Lets them go, and those that come later.

@@ -10,7 +10,7 @@ mod merge;
 mod resource;
 mod selector;
 mod serve;
-mod shared;
+mod state;
 mod status;
 mod store;
 #[cfg(test)]
@@ -26,11 +26,11 @@ use serde_json::{Value, json};
 
 use crate::loopback::{Port, Service};
 use resource::{NAMESPACES, Resource};
-use shared::Shared;
+use state::Shared;
 use store::Key;
 
 pub use faults::{Hold, When};
-pub use shared::{Request, State};
+pub use state::{Request, State};
 pub use status::USER;
 
 /// The server. Resources are named by their plural, with the group where that is not clear:
@@ -230,6 +230,9 @@ impl ApiServer {
     /// # Panics
     /// When it has not come after a minute.
     pub fn wait_for<T>(&self, what: &str, look: impl FnMut(&State) -> Option<T>) -> T {
-        self.shared.wait_for(what, look)
+        let found = self.shared.wait(look);
+        found.unwrap_or_else(|| {
+            panic!("{what} did not come; requests so far:\n{}", self.shared.read(|state| state::told(&state.requests)))
+        })
     }
 }

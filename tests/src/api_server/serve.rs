@@ -1,7 +1,7 @@
 //! From a connection to answers: reads requests, lets go wrong what shall, and writes what the verbs say.
 
 use std::convert::Infallible;
-use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,24 +18,17 @@ use tokio::net::TcpStream;
 
 use super::faults::{self, Effect};
 use super::resource::{Call, Route};
-use super::shared::{Request, Shared, State};
+use super::state::{Request, Shared, State};
 use super::status::{Body, Refusal};
 use super::verbs::{self, Asked};
 use super::watch::{Watch, follow};
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 
-/// The connection is to end without an answer.
-#[derive(Debug)]
-struct Dropped;
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the connection is dropped on purpose")
-    }
+/// An error that ends a connection without an answer.
+fn dropped() -> io::Error {
+    io::Error::other("the connection is dropped on purpose")
 }
-
-impl std::error::Error for Dropped {}
 
 pub(crate) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let service = service_fn(|request| answer(request, shared.clone()));
@@ -43,9 +36,9 @@ pub(crate) async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
-async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result<Answer, Dropped> {
+async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result<Answer, io::Error> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| Dropped)?.to_bytes();
+    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let (method, path, query) =
         (head.method, head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
     let route = shared.read(|state| Route::parse(&method, &path, &query, &state.installed));
@@ -82,7 +75,7 @@ async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result
     };
     for effect in &effects {
         match effect {
-            Effect::LoseAnswer => return Err(Dropped),
+            Effect::LoseAnswer => return Err(dropped()),
             Effect::Warn(text) => {
                 let value = HeaderValue::try_from(format!("299 - \"{text}\"")).expect("a warning is visible ASCII");
                 answer.headers_mut().append(header::WARNING, value);
@@ -99,10 +92,10 @@ async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result
 }
 
 /// What happens before a request is carried out. Some refusal when it is not.
-async fn before(effects: &[Effect], call: Option<&Call>, shared: &Arc<Shared>) -> Result<Option<Refusal>, Dropped> {
+async fn before(effects: &[Effect], call: Option<&Call>, shared: &Arc<Shared>) -> Result<Option<Refusal>, io::Error> {
     for effect in effects {
         match effect {
-            Effect::Drop => return Err(Dropped),
+            Effect::Drop => return Err(dropped()),
             Effect::Refuse(refusal) => return Ok(call.map(|call| refusal(call))),
             Effect::Hold(number) => {
                 shared.update(|state| state.holds[*number].is_reached = true);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::resource::Call;
 use super::selector::Selector;
-use super::shared::Shared;
+use super::state::Shared;
 use super::status::Refusal;
 use super::store::{Change, Edit, Store, What};
 

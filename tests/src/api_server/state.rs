@@ -1,21 +1,19 @@
-//! What the server's thread and the test share, and how each learns that it has changed.
+//! Everything that the server knows, and the requests that it has seen.
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde_json::Value;
-use tokio::sync::watch;
 
 use super::faults::{Fault, HoldState};
 use super::resource::Resource;
 use super::store::{Key, Store};
 use super::watch::Log;
+use crate::watched::Watched;
 
-/// How long a test waits for what it expects. Far longer than anything takes: it only ends tests that have failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// What the server's thread and the test share.
+pub(crate) type Shared = Watched<State>;
 
 /// Everything that the server knows, as of one moment.
 #[derive(Debug)]
@@ -54,16 +52,6 @@ pub struct Request {
     pub name: String,
     /// The status that it was answered with; None while it is under way, and when the connection ended first.
     pub status: Option<u16>,
-}
-
-/// The state with a lock, and both kinds of bells.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    state: Mutex<State>,
-    /// For tests, which wait blocking.
-    changed: Condvar,
-    /// For tasks of the server.
-    version: watch::Sender<u64>,
 }
 
 impl State {
@@ -120,58 +108,8 @@ impl Request {
     }
 }
 
-impl Shared {
-    pub(crate) fn new(state: State) -> Self {
-        Self { state: Mutex::new(state), changed: Condvar::new(), version: watch::Sender::new(0) }
-    }
-
-    /// A test that failed while it looked has not spoilt the state for those that still clean up.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock())
-    }
-
-    pub(crate) fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let answer = change(&mut self.lock());
-        self.changed.notify_all();
-        self.version.send_modify(|version| *version += 1);
-        answer
-    }
-
-    /// Learns of every later change.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
-        self.version.subscribe()
-    }
-
-    /// Waits until `look` finds what it looks for.
-    pub(crate) fn wait_for<T>(&self, what: &str, mut look: impl FnMut(&State) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        let mut state = self.lock();
-        loop {
-            if let Some(found) = look(&state) {
-                return found;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{what} did not come; requests so far:\n{}", told(&state.requests));
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Waits for `look` in a task of the server.
-    pub(crate) async fn until(&self, mut look: impl FnMut(&State) -> bool) {
-        let mut changed = self.subscribe();
-        while !self.read(&mut look) {
-            if changed.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-fn told(requests: &[Request]) -> String {
+/// The requests as lines, for tests that failed.
+pub(crate) fn told(requests: &[Request]) -> String {
     let line = |request: &Request| {
         let status = request.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
         format!("{} {}?{} {status}\n", request.method, request.path, request.query)
