@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Namespace, eventually, kubeconfig};
+use crate::harness::{Namespace, eventually};
 
 const SET: &str = "--set";
 
@@ -127,32 +127,4 @@ fn a_namespace_that_does_not_exist_is_exit_code_eleven() {
     let ns = Namespace { name: "no-such-namespace".to_owned() };
     let ran = ns.iter8(&["launch", SET, "tasks={http}", SET, "http.url=http://a"]).code(11);
     assert!(ran.stderr.contains("no-such-namespace"), "{ran}");
-}
-
-#[test]
-fn the_cluster_may_be_away_for_a_while_during_a_run() {
-    let Some(restart) = std::env::var_os("ITER8_E2E_RESTART_API") else {
-        panic!("ITER8_E2E_RESTART_API names the command that restarts the API server: run tests/run");
-    };
-    let ns = Namespace::with_httpbin("away");
-    let url = format!("http.url={}", ns.httpbin("/get"));
-    ns.launch(&[
-        SET,
-        "tasks={http,assess}",
-        SET,
-        &url,
-        SET,
-        "http.numRequests=160",
-        SET,
-        "http.qps=20",
-        SET,
-        "assess.SLOs.upper.http/error-count=0",
-    ])
-    .code(0);
-    eventually("a run under way", || ns.iter8(&["log"]).stdout.contains("http started").then_some(()));
-    let restarted = std::process::Command::new("bash").arg("-c").arg(&restart).env("KUBECONFIG", kubeconfig()).status();
-    assert!(restarted.expect("starts").success(), "the API server restarts");
-    ns.iter8(&["assert", "--timeout", "90s"]).code(0);
-    let stored = ns.stored(1);
-    assert_eq!(stored["load"]["http"]["completed"], 160, "nothing is lost");
 }

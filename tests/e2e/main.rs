@@ -6,3 +6,4 @@ mod experiment;
 mod harness;
 mod loops;
 mod manners;
+mod outages;

@@ -100,14 +100,24 @@ fn of_pod(pod: &Pod) -> Option<Trouble> {
             }
         }
     }
-    let conditions = status.conditions.iter().flatten();
-    let unscheduled = conditions.clone().find(|c| c.type_ == "PodScheduled" && c.status == "False");
+    let unscheduled = status.conditions.iter().flatten().find(|c| c.type_ == "PodScheduled" && c.status == "False");
     if let Some(unscheduled) = unscheduled {
         return for_now(format!("pod {name} is Pending, no node takes it{}", said(&unscheduled.message)));
     }
-    // The node controller marks pods of a node that does not answer as not ready for this reason.
-    let lost = conditions.into_iter().find(|c| c.type_ == "Ready" && c.reason.as_deref() == Some("NodeNotReady"));
-    lost.and_then(|_| for_now(format!("the node of pod {name} does not answer")))
+    is_cut_off(pod).then_some(())?;
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).unwrap_or("?");
+    for_now(format!("node {node} of pod {name} does not answer"))
+}
+
+/// Whether the node of a pod has stopped reporting. The node controller then takes the pod's readiness away and leaves
+/// the rest as the kubelet last said it; a kubelet changes both together and gives a reason. Readiness gates, which our
+/// pods do not have, would look the same.
+fn is_cut_off(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let condition = |name: &str| conditions?.iter().find(|condition| condition.type_ == name);
+    let without_reason = |reason: &Option<String>| reason.as_ref().is_none_or(String::is_empty);
+    condition("Ready").is_some_and(|ready| ready.status == "False" && without_reason(&ready.reason))
+        && condition("ContainersReady").is_some_and(|ready| ready.status == "True")
 }
 
 fn of_ended(name: &str, ended: &ContainerStateTerminated) -> String {
@@ -145,7 +155,7 @@ mod tests {
     use super::*;
 
     fn pod(status: &Value) -> Pod {
-        serde_json::from_value(json!({ "metadata": { "name": "p" }, "status": status })).unwrap()
+        serde_json::from_value(json!({ "metadata": { "name": "p" }, "spec": { "nodeName": "n", "containers": [] }, "status": status })).unwrap()
     }
 
     fn container(state: &Value) -> Value {
@@ -190,8 +200,10 @@ mod tests {
             ),
             (json!({ "reason": "NodeLost" }), "the node of pod p is lost", true),
             (
-                json!({ "phase": "Running", "conditions": [{ "type": "Ready", "status": "False", "reason": "NodeNotReady" }] }),
-                "the node of pod p does not answer",
+                json!({ "phase": "Running", "conditions": [
+                    { "type": "Ready", "status": "False" }, { "type": "ContainersReady", "status": "True" },
+                ] }),
+                "node n of pod p does not answer",
                 false,
             ),
         ] {
@@ -204,6 +216,11 @@ mod tests {
         assert_eq!(of(&container(&json!({ "running": {} }))), None);
         assert_eq!(of(&container(&json!({ "waiting": { "reason": "ContainerCreating" } }))), None);
         assert_eq!(of(&container(&json!({ "terminated": { "exitCode": 0 } }))), None);
+        let ended = json!({ "phase": "Succeeded", "conditions": [
+            { "type": "Ready", "status": "False", "reason": "PodCompleted" },
+            { "type": "ContainersReady", "status": "False", "reason": "PodCompleted" },
+        ] });
+        assert_eq!(of(&ended), None);
     }
 
     #[test]
