@@ -60,7 +60,7 @@ fn a_violated_objective_is_exit_code_one_and_says_why() {
     let url = format!("http.url={}", ns.httpbin("/status/500"));
     let launched = ns.launch(&[
         SET,
-        "tasks={http,assess}",
+        "tasks={ready,http,assess}",
         SET,
         &url,
         SET,
@@ -83,12 +83,12 @@ fn a_violated_objective_is_exit_code_one_and_says_why() {
 fn a_second_launch_stops_the_first_keeps_its_partial_result_and_prunes_its_objects() {
     let ns = Namespace::with_httpbin("second");
     let url = format!("http.url={}", ns.httpbin("/get"));
-    ns.launch(&[SET, "tasks={http,assess}", SET, &url, SET, "http.duration=300s", SET, "http.qps=20"]).code(0);
+    ns.launch(&[SET, "tasks={ready,http,assess}", SET, &url, SET, "http.duration=300s", SET, "http.qps=20"]).code(0);
     crate::harness::eventually("requests under way", || {
         let log = ns.iter8(&["log"]);
         log.stdout.contains("http started").then_some(())
     });
-    ns.launch(&[SET, "tasks={http,assess}", SET, &url, SET, "http.numRequests=10", SET, "http.qps=100"]).code(0);
+    ns.launch(&[SET, "tasks={ready,http,assess}", SET, &url, SET, "http.numRequests=10", SET, "http.qps=100"]).code(0);
     ns.iter8(&["assert", "-c", "completed", "--timeout", "60s"]).code(0);
 
     let first = ns.iter8(&["report", "--revision", "1", "-o", "json"]).code(0).json();
@@ -107,10 +107,8 @@ fn a_second_launch_stops_the_first_keeps_its_partial_result_and_prunes_its_objec
 fn two_launches_at_the_same_instant_end_as_two_revisions() {
     let ns = Namespace::with_httpbin("instant");
     let url = format!("http.url={}", ns.httpbin("/get"));
-    let image = std::env::var("ITER8_E2E_AGENT_IMAGE").map(|image| format!("image={image}")).unwrap_or_default();
-    let args = ["launch", SET, "tasks={http}", SET, &url, SET, "http.numRequests=5", SET, "http.qps=50", SET, &image];
-    let args = if image.is_empty() { &args[..9] } else { &args[..] };
-    let (mut one, mut two) = (ns.command(args), ns.command(args));
+    let args = [SET, "tasks={ready,http}", SET, &url, SET, "http.numRequests=5", SET, "http.qps=50"];
+    let (mut one, mut two) = (ns.launch_command(&args), ns.launch_command(&args));
     let (mut one, mut two) = (one.spawn().expect("starts"), two.spawn().expect("starts"));
     assert!(one.wait().expect("ends").success() && two.wait().expect("ends").success());
     ns.iter8(&["assert", "-c", "completed", "--timeout", "60s"]).code(0);
@@ -123,7 +121,7 @@ fn two_launches_at_the_same_instant_end_as_two_revisions() {
 fn the_agent_may_touch_nothing_but_its_result() {
     let ns = Namespace::with_httpbin("least");
     let url = format!("http.url={}", ns.httpbin("/get"));
-    ns.launch(&[SET, "tasks={http}", SET, &url, SET, "http.numRequests=5", "--wait"]).code(5);
+    ns.launch(&[SET, "tasks={ready,http}", SET, &url, SET, "http.numRequests=5", "--wait"]).code(5);
     let account = format!("--as=system:serviceaccount:{}:iter8-default", ns.name);
     let may =
         |verb: &str, resource: &str| ns.kubectl(&["auth", "can-i", verb, resource, &account]).stdout.trim() == "yes";
@@ -145,7 +143,7 @@ fn the_agent_may_touch_nothing_but_its_result() {
 fn the_answer_comes_soon_after_the_result() {
     let ns = Namespace::with_httpbin("soon");
     let url = format!("http.url={}", ns.httpbin("/get"));
-    ns.launch(&[SET, "tasks={http}", SET, &url, SET, "http.numRequests=40", SET, "http.qps=20"]).code(0);
+    ns.launch(&[SET, "tasks={ready,http}", SET, &url, SET, "http.numRequests=40", SET, "http.qps=20"]).code(0);
     ns.iter8(&["assert", "-c", "completed", "--timeout", "60s"]).code(0);
     let answered = jiff::Timestamp::now();
     let ended: jiff::Timestamp = ns.stored(1)["ended"].as_str().expect("ended").parse().expect("is a time");

@@ -49,6 +49,7 @@ pub(crate) fn kubeconfig() -> PathBuf {
 /// A namespace that is deleted with everything in it when the test is over.
 pub(crate) struct Namespace {
     pub(crate) name: String,
+    has_httpbin: bool,
 }
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -57,14 +58,20 @@ impl Namespace {
     /// Creates a namespace.
     pub(crate) fn new(purpose: &str) -> Self {
         let name = format!("{purpose}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        let namespace = Self { name };
+        let namespace = Self::named(&name);
         namespace.kubectl_in("", &["create", "namespace", &namespace.name]).code(0);
         namespace
     }
 
+    /// A namespace that is taken as it is, or as it is not.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { name: name.to_owned(), has_httpbin: false }
+    }
+
     /// Creates a namespace with a Deployment and a Service `httpbin`, and waits until both answer.
     pub(crate) fn with_httpbin(purpose: &str) -> Self {
-        let namespace = Self::new(purpose);
+        let mut namespace = Self::new(purpose);
+        namespace.has_httpbin = true;
         let image =
             std::env::var("ITER8_E2E_HTTPBIN_IMAGE").unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
         let manifest = include_str!("httpbin.yaml").replace("IMAGE", &image);
@@ -90,16 +97,19 @@ impl Namespace {
         command
     }
 
-    /// Launches with the image under test and the given flags.
+    /// Launches with the image under test and the given flags. The task `ready` waits for the target app: a Service may
+    /// refuse connections for a moment although its pods are ready.
     pub(crate) fn launch(&self, args: &[&str]) -> Ran {
-        let image = std::env::var("ITER8_E2E_AGENT_IMAGE").unwrap_or_default();
-        let image = format!("image={image}");
-        let mut all = vec!["launch"];
-        if image != "image=" {
-            all.extend(["--set", &image]);
-        }
-        all.extend(args);
-        self.iter8(&all)
+        run(self.launch_command(args))
+    }
+
+    /// The command of [`Self::launch`], not started.
+    pub(crate) fn launch_command(&self, args: &[&str]) -> Command {
+        let image = std::env::var("ITER8_E2E_AGENT_IMAGE").map(|image| format!("image={image}"));
+        let image = image.iter().flat_map(|image| ["--set", image]);
+        let ready = ["--set", "ready.service=httpbin"].into_iter().filter(|_| self.has_httpbin);
+        let all: Vec<&str> = ["launch"].into_iter().chain(image).chain(ready).chain(args.iter().copied()).collect();
+        self.command(&all)
     }
 
     /// Runs kubectl in this namespace.

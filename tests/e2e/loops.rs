@@ -11,7 +11,7 @@ fn the_loops_of_a_cronjob_accumulate() {
     // Once a year: the test starts the loops itself, the way `kubectl create job --from` does.
     ns.launch(&[
         SET,
-        "tasks={http,assess}",
+        "tasks={ready,http,assess}",
         SET,
         "runner=cronjob",
         SET,

@@ -41,7 +41,7 @@ fn the_preflight_finds_a_good_cluster_good() {
     let ns = Namespace::new("check");
     let ran = ns.iter8(&["check"]).code(0);
     assert!(ran.stdout.contains("you may launch experiments"), "{ran}");
-    let missing = Namespace { name: "no-such-namespace".to_owned() };
+    let missing = Namespace::named("no-such-namespace");
     let ran = missing.iter8(&["check"]).code(1);
     assert!(ran.stdout.contains("does not exist"), "{ran}");
 }
@@ -53,7 +53,7 @@ fn the_pods_are_allowed_where_only_restricted_ones_are() {
     let url = format!("http.url={}", ns.httpbin("/get"));
     let ran = ns.launch(&[
         "--set",
-        "tasks={http}",
+        "tasks={ready,http}",
         "--set",
         &url,
         "--set",

@@ -37,7 +37,7 @@ impl Drop for Stopped {
 
 fn run_under_way(ns: &Namespace, load: &[&str]) {
     let url = format!("http.url={}", ns.httpbin("/get"));
-    let mut args = vec![SET, "tasks={http,assess}", SET, &url, SET, "assess.SLOs.upper.http/error-count=0"];
+    let mut args = vec![SET, "tasks={ready,http,assess}", SET, &url, SET, "assess.SLOs.upper.http/error-count=0"];
     load.iter().for_each(|value| args.extend([SET, value]));
     ns.launch(&args).code(0);
     eventually("a run under way", || ns.iter8(&["log"]).stdout.contains("http started").then_some(()));

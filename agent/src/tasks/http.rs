@@ -159,11 +159,16 @@ fn measured(report: &Report, percentiles: &[f64], confidence: f64) -> Vec<Measur
         latency("latency-max".into(), "largest latency".into(), moments.max(), None),
     ];
     let histogram = report.all_responses();
+    // The histogram rounds to its digits, the ends are known exactly: no percentile may lie beyond them.
+    let within = |time: Duration| match (moments.min(), moments.max()) {
+        (Some(min), Some(max)) => millis(time).max(min).min(max),
+        _ => millis(time),
+    };
     all.extend(percentiles.iter().map(|percentile| {
         let q = percentile / 100.0;
-        let value = histogram.quantile(q).map(millis);
+        let value = histogram.quantile(q).map(within);
         let (lower, upper) = stats::quantile_ranks(q, histogram.len(), confidence);
-        let at = |rank: Option<u64>| rank.and_then(|rank| histogram.at_rank(rank)).map(millis);
+        let at = |rank: Option<u64>| rank.and_then(|rank| histogram.at_rank(rank)).map(within);
         let interval = Interval { lower: at(lower), upper: at(upper) };
         let description = format!("{percentile}-th percentile of the latencies");
         latency(format!("latency-p{percentile}"), description, value, Some(interval))
@@ -271,6 +276,20 @@ mod tests {
     fn percentiles_come_once_and_in_order() {
         let inputs = inputs("{url: 'http://a', percentiles: [97.5, 50]}");
         assert_eq!(percentiles(&inputs, &[1.0]), [1.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.9]);
+    }
+
+    #[test]
+    fn no_percentile_lies_beyond_the_largest_latency() {
+        let mut report = Report { completed: 2, ..Report::default() };
+        for micros in [1_000_400, 2_000_700] {
+            let time = Duration::from_micros(micros);
+            report.response.entry(iter8_load::Outcome::Success).or_default().record(time);
+            report.moments.record(time);
+        }
+        let values: BTreeMap<String, Option<f64>> =
+            measured(&report, &[1.0, 99.9], 0.95).into_iter().map(|m| (m.name, m.value)).collect();
+        assert_eq!(values["latency-p99.9"], values["latency-max"]);
+        assert!(values["latency-p1"] >= values["latency-min"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The task `ready`: waits until the named objects of the cluster are ready, and says what is missing meanwhile.
 //! Why a pod does not start is the business of iter8-cluster.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use iter8_core::GoDuration;
@@ -8,11 +9,18 @@ use iter8_core::task::ready::{Ready, ReadyKind};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use super::{TaskContext, TaskError};
 
 /// How often the cluster is asked.
 const POLL: Duration = Duration::from_millis(500);
+
+/// How long a Service with ready endpoints may refuse connections. Nodes learn of endpoints a moment later than the
+/// API does; a Service that is closed to the agent for good is no reason to fail, because the agent may not be the
+/// one who needs it.
+const ROUTE_PATIENCE: Duration = Duration::from_secs(5);
+const ROUTE_POLL: Duration = Duration::from_millis(50);
 
 /// What an object lacks to be ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +39,7 @@ pub(super) async fn run(inputs: &Ready, context: TaskContext<'_>) -> Result<Stri
         loop {
             let missing = missing(client, namespace, inputs).await?;
             if missing.is_empty() {
+                await_routes(client, namespace, inputs).await;
                 return Ok::<_, TaskError>(());
             }
             (context.progress)(format!("waiting: {}", missing.join("; ")));
@@ -53,6 +62,32 @@ pub(super) async fn run(inputs: &Ready, context: TaskContext<'_>) -> Result<Stri
     }
     let names: Vec<String> = inputs.objects().iter().map(|(kind, name)| format!("{} {name}", kind.noun())).collect();
     Ok(format!("ready: {}", names.join(", ")))
+}
+
+/// Waits until connections to the Services are accepted.
+async fn await_routes(client: &kube::Client, namespace: &str, inputs: &Ready) {
+    let services = inputs.objects().into_iter().filter(|(kind, _)| *kind == ReadyKind::Service);
+    for (kind, name) in services {
+        let found = api(client, namespace, kind).get_opt(name).await.ok().flatten();
+        let found = found.and_then(|service| serde_json::to_value(service).ok());
+        let Some(address) = found.as_ref().and_then(route) else { continue };
+        let connect = async {
+            while TcpStream::connect(address).await.is_err() {
+                tokio::time::sleep(ROUTE_POLL).await;
+            }
+        };
+        if tokio::time::timeout(ROUTE_PATIENCE, connect).await.is_err() {
+            tracing::warn!("service {namespace}/{name} has ready endpoints and accepts no connection from here");
+        }
+    }
+}
+
+/// Where a Service is reached from every pod; None when it has no address of its own, or no TCP port.
+fn route(service: &Value) -> Option<SocketAddr> {
+    let address = service["spec"]["clusterIP"].as_str()?.parse::<IpAddr>().ok()?;
+    let ports = service["spec"]["ports"].as_array()?;
+    let tcp = ports.iter().find(|port| port["protocol"].as_str().unwrap_or("TCP") == "TCP")?;
+    Some(SocketAddr::new(address, u16::try_from(tcp["port"].as_u64()?).ok()?))
 }
 
 /// What each object that is not ready lacks.
@@ -236,6 +271,18 @@ mod tests {
         assert_eq!(of(&[slice(Value::Null)]), Readiness::Ready);
         let external = json!({ "spec": { "type": "ExternalName" } });
         assert_eq!(readiness(ReadyKind::Service, Some(&external), &[]), Readiness::Ready);
+    }
+
+    #[test]
+    fn a_service_is_reached_at_its_first_tcp_port_if_it_has_an_address() {
+        let service = |ip: &str| json!({ "spec": { "clusterIP": ip, "ports": [{ "port": 53, "protocol": "UDP" }, { "port": 80 }] } });
+        assert_eq!(route(&service("10.0.0.1")), Some(SocketAddr::from(([10, 0, 0, 1], 80))));
+        assert_eq!(route(&service("None")), None);
+        assert_eq!(
+            route(&json!({ "spec": { "clusterIP": "10.0.0.1", "ports": [{ "port": 53, "protocol": "UDP" }] } })),
+            None
+        );
+        assert_eq!(route(&json!({ "spec": { "type": "ExternalName" } })), None);
     }
 
     #[test]
