@@ -155,7 +155,10 @@ mod tests {
     use super::*;
 
     fn pod(status: &Value) -> Pod {
-        serde_json::from_value(json!({ "metadata": { "name": "p" }, "spec": { "nodeName": "n", "containers": [] }, "status": status })).unwrap()
+        serde_json::from_value(
+            json!({ "metadata": { "name": "p" }, "spec": { "nodeName": "n", "containers": [] }, "status": status }),
+        )
+        .unwrap()
     }
 
     fn container(state: &Value) -> Value {

@@ -13,6 +13,7 @@ use crate::stats::DEFAULT_CONFIDENCE;
 use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::assess::Assess;
+use crate::yaml::YamlError;
 
 /// An ordered list of steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +34,7 @@ pub struct Step {
 pub enum SpecError {
     /// Not YAML, or not the shape of a spec.
     #[error("the experiment cannot be read")]
-    Yaml(#[source] Box<serde_yaml::Error>),
+    Yaml(#[source] YamlError),
     /// Written for another version of iter8.
     #[error("the experiment has apiVersion `{0}`; this version of iter8 reads {API_VERSION}")]
     ApiVersion(String),
@@ -104,7 +105,7 @@ impl Experiment {
     /// # Errors
     /// The first step that is wrong, with its number, name and every problem of its inputs.
     pub fn parse(text: &str) -> Result<Self, SpecError> {
-        let raw: RawExperiment = serde_yaml::from_str(text).map_err(|error| SpecError::Yaml(Box::new(error)))?;
+        let raw: RawExperiment = serde_yaml::from_str(text).map_err(|error| SpecError::Yaml(error.into()))?;
         if let Some(version) = raw.api_version.filter(|version| version != API_VERSION) {
             return Err(SpecError::ApiVersion(version));
         }

@@ -13,13 +13,14 @@ use crate::metric::{Metric, MetricKind, MetricName, Observation, Series};
 use crate::result::{ExperimentResult, Phase, StepStatus, Version};
 use crate::slo::{Bound, SloResult};
 use crate::verdict::Verdict;
+use crate::yaml::YamlError;
 
 /// Why a text is not an experiment of Iter8 v0.13.
 #[derive(Debug, thiserror::Error)]
 pub enum LegacyError {
     /// Not YAML.
     #[error("the experiment cannot be read")]
-    Yaml(#[source] Box<serde_yaml::Error>),
+    Yaml(#[source] YamlError),
     /// YAML of another shape.
     #[error("the file is not an experiment of Iter8 v0.13: it has no list `spec`")]
     Shape,
@@ -30,7 +31,7 @@ pub enum LegacyError {
 /// # Errors
 /// When it is not such a file.
 pub fn parse(text: &str, group: &str, namespace: &str) -> Result<ExperimentResult, LegacyError> {
-    let root: Value = serde_yaml::from_str(text).map_err(|error| LegacyError::Yaml(Box::new(error)))?;
+    let root: Value = serde_yaml::from_str(text).map_err(|error| LegacyError::Yaml(error.into()))?;
     let root = root.as_object().ok_or(LegacyError::Shape)?;
     let steps = get(root, "spec").and_then(Value::as_array).ok_or(LegacyError::Shape)?;
     let names: Vec<&str> = steps.iter().map(task_name).collect();

@@ -24,6 +24,7 @@ pub mod suggest;
 pub mod task;
 pub mod values;
 pub mod verdict;
+pub mod yaml;
 
 pub use duration::GoDuration;
 pub use exit_code::ExitCode;

@@ -282,7 +282,9 @@ mod tests {
             });
             assert_eq!(
                 said(&values),
-                ["`assess.SLOs.upper` has `http/error-count`, which no task before assess measures: name http before it in tasks"]
+                [
+                    "`assess.SLOs.upper` has `http/error-count`, which no task before assess measures: name http before it in tasks"
+                ]
             );
         }
     }

@@ -106,9 +106,7 @@ fn unreachable_text(error: &(dyn Error + 'static)) -> String {
     let address = causes.clone().find_map(|cause| cause.downcast_ref::<NoAnswer>());
     let address = address.map(|no_answer| format!(" {}", no_answer.address)).unwrap_or_default();
     if refused.is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
-        return format!(
-            "The connection to the server{address} was refused - did you specify the right host or port?"
-        );
+        return format!("The connection to the server{address} was refused - did you specify the right host or port?");
     }
     let deepest = causes.last().map(ToString::to_string).unwrap_or_default();
     format!("Unable to connect to the server{address}: {deepest}")

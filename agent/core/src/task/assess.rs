@@ -81,8 +81,8 @@ fn wrong_name(text: &str) -> Option<String> {
         let form = "write it as provider/name, for example http/latency-mean";
         return Some(format!("has `{text}`, which is not a metric name: {form}"));
     };
-    let is_measured = name.aggregation.is_none()
-        && (http::METRICS.contains(&name.name.as_str()) || name.percentile().is_some());
+    let is_measured =
+        name.aggregation.is_none() && (http::METRICS.contains(&name.name.as_str()) || name.percentile().is_some());
     if name.provider != http::PROVIDER || is_measured {
         return None;
     }
