@@ -273,7 +273,7 @@ fn mismatch(value: &Value, rules: &Map<String, Value>) -> Option<&'static str> {
     }
     let expected = types.iter().find(|kind| **kind != "null").copied().unwrap_or("null");
     Some(match expected {
-        "object" => "an object",
+        "object" => "a map",
         "array" => "a list",
         "string" => "a text",
         "number" | "integer" => "a number",
@@ -285,7 +285,7 @@ fn mismatch(value: &Value, rules: &Map<String, Value>) -> Option<&'static str> {
 /// A value in a message: scalars as they are, the rest by kind.
 fn shown(value: &Value) -> String {
     match value {
-        Value::Object(_) => "an object".to_owned(),
+        Value::Object(_) => "a map".to_owned(),
         Value::Array(_) => "a list".to_owned(),
         Value::Null => "nothing".to_owned(),
         scalar => {

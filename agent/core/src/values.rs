@@ -149,6 +149,10 @@ pub fn problems(values: &Value) -> Vec<Problem> {
     let mut problems = check(values, &schema());
     let tasks = values.get("tasks").and_then(Value::as_array);
     let names: Vec<&str> = tasks.into_iter().flatten().filter_map(Value::as_str).collect();
+    if let Some(Value::String(text)) = values.get("tasks") {
+        problems.retain(|problem| problem.path != "tasks");
+        problems.push(Problem::at("tasks", format!("must be a list, got \"{text}\": write tasks={{{text}}}")));
+    }
     if names.is_empty() && !problems.iter().any(|problem| problem.path.starts_with("tasks")) {
         problems.push(Problem::at("tasks", "is required: name the tasks to run, as in tasks={ready,http,assess}"));
     }
@@ -198,6 +202,9 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
 }
 
 fn unknown_task(name: &str) -> String {
+    if name.is_empty() {
+        return "has an empty name: name the tasks to run, as in tasks={ready,http,assess}".to_owned();
+    }
     let known = Task::NAMES.join(", ");
     match nearest(name, Task::NAMES) {
         Some(meant) => format!("names `{name}`, which is not a task; did you mean `{meant}`?"),
@@ -258,7 +265,11 @@ mod tests {
                     "`http.url` is required: set it to what to request, as in http://httpbin.default/get",
                 ],
             ),
-            (json!({ "tasks": "http" }), vec!["`tasks` must be a list, got \"http\""]),
+            (json!({ "tasks": "http" }), vec!["`tasks` must be a list, got \"http\": write tasks={http}"]),
+            (
+                json!({ "tasks": [""] }),
+                vec!["`tasks` has an empty name: name the tasks to run, as in tasks={ready,http,assess}"],
+            ),
             (
                 json!({ "tasks": ["http"], "http": { "url": "http://a" }, "runner": "jobs" }),
                 vec!["`runner` must be one of job, cronjob, none, got \"jobs\"; did you mean `job`?"],

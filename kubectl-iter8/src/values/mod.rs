@@ -8,6 +8,7 @@ mod set;
 mod source;
 
 use clap::Args;
+use iter8_core::yaml::YamlError;
 use serde_json::{Map, Value};
 
 pub use merge::merge_maps;
@@ -45,7 +46,7 @@ pub struct ValuesArgs {
 #[derive(Debug, thiserror::Error)]
 pub enum ValuesError {
     /// A file or URL cannot be read.
-    #[error("cannot read the values {name}")]
+    #[error("cannot read the values {}", shown(.name))]
     Read {
         /// Its name on the command line.
         name: String,
@@ -54,7 +55,7 @@ pub enum ValuesError {
         source: SourceError,
     },
     /// What was read is no YAML map.
-    #[error("the values {name} cannot be read as YAML: {reason}")]
+    #[error("the values {} cannot be read as YAML: {reason}", shown(.name))]
     Yaml {
         /// Its name on the command line.
         name: String,
@@ -62,14 +63,26 @@ pub enum ValuesError {
         reason: String,
     },
     /// A text of a flag does not follow the grammar.
-    #[error("failed parsing {flag} data")]
+    #[error("failed parsing {flag} data {:?}", head(.text))]
     Set {
         /// The flag.
         flag: &'static str,
+        /// The text.
+        text: String,
         /// What is wrong.
         #[source]
         source: SetError,
     },
+}
+
+/// A name as it is spoken of.
+fn shown(name: &str) -> &str {
+    if name == "-" { "on standard input" } else { name }
+}
+
+/// Enough of a text to find it on a command line.
+fn head(text: &str) -> String {
+    if text.chars().count() > 60 { text.chars().take(59).collect::<String>() + "…" } else { text.to_owned() }
 }
 
 impl ValuesArgs {
@@ -87,25 +100,29 @@ impl ValuesArgs {
                 merged = merge_maps(merged, document);
             }
         }
-        let failed = |flag| move |source| ValuesError::Set { flag, source };
+        let failed = |flag, text: &str| {
+            let text = text.to_owned();
+            move |source| ValuesError::Set { flag, text, source }
+        };
         for text in &self.set_json {
-            json::apply(&mut merged, text).map_err(failed("--set-json"))?;
+            json::apply(&mut merged, text).map_err(failed("--set-json", text))?;
         }
         for text in &self.set {
-            set::apply(&mut merged, text, Typing::Guess).map_err(failed("--set"))?;
+            set::apply(&mut merged, text, Typing::Guess).map_err(failed("--set", text))?;
         }
         for text in &self.set_string {
-            set::apply(&mut merged, text, Typing::Text).map_err(failed("--set-string"))?;
+            set::apply(&mut merged, text, Typing::Text).map_err(failed("--set-string", text))?;
         }
         for text in &self.set_file {
-            for (path, file) in set::pairs(text).map_err(failed("--set-file"))? {
+            for (path, file) in set::pairs(text).map_err(failed("--set-file", text))? {
                 let content = source::read(&file).await;
                 let content = content.map_err(|source| ValuesError::Read { name: file.clone(), source })?;
-                path.put(&mut merged, Value::String(content)).map_err(|error| failed("--set-file")(error.into()))?;
+                path.put(&mut merged, Value::String(content))
+                    .map_err(|error| failed("--set-file", text)(error.into()))?;
             }
         }
         for text in &self.set_literal {
-            set::apply_literal(&mut merged, text).map_err(failed("--set-literal"))?;
+            set::apply_literal(&mut merged, text).map_err(failed("--set-literal", text))?;
         }
         Ok(merged)
     }
@@ -114,7 +131,8 @@ impl ValuesArgs {
 /// The maps of a stream of YAML documents; empty documents are left out.
 fn documents(text: &str, name: &str) -> Result<Vec<Value>, ValuesError> {
     let failed = |reason: String| ValuesError::Yaml { name: name.to_owned(), reason };
-    let documents: Vec<Value> = serde_yaml::from_multiple(text).map_err(|error| failed(error.to_string()))?;
+    let documents: Vec<Value> =
+        serde_yaml::from_multiple(text).map_err(|error| failed(YamlError::from(error).to_string()))?;
     let documents = documents.into_iter().filter(|document| !document.is_null());
     documents
         .map(|document| {

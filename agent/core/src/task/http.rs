@@ -271,7 +271,7 @@ mod tests {
                 "`headers` has `a b`, which is not the name of a header",
             ),
             (json!({ "url": "http://a", "qsp": 5 }), "`qsp` is not a known key; did you mean `qps`?"),
-            (json!({ "url": { "a": 1 } }), "`url` must be a text, got an object"),
+            (json!({ "url": { "a": 1 } }), "`url` must be a text, got a map"),
         ] {
             assert_eq!(parse(&with).unwrap_err(), [message], "{with}");
         }

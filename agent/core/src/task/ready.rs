@@ -75,16 +75,19 @@ impl ReadyKind {
 impl Ready {
     /// The objects to wait for, in the order in which they are documented.
     pub fn objects(&self) -> Vec<(ReadyKind, &str)> {
-        [
-            (ReadyKind::Service, &self.service),
-            (ReadyKind::Deployment, &self.deploy),
-            (ReadyKind::KnativeService, &self.ksvc),
-            (ReadyKind::InferenceService, &self.isvc),
-            (ReadyKind::ChaosEngine, &self.chaosengine),
-        ]
-        .into_iter()
-        .filter_map(|(kind, name)| name.as_ref().map(|name| (kind, name.0.as_str())))
-        .collect()
+        self.named().map(|(_, kind, name)| (kind, name)).collect()
+    }
+
+    /// The objects to wait for, each with the key that names it.
+    fn named(&self) -> impl Iterator<Item = (&'static str, ReadyKind, &str)> {
+        let keys = [
+            ("service", ReadyKind::Service, &self.service),
+            ("deploy", ReadyKind::Deployment, &self.deploy),
+            ("ksvc", ReadyKind::KnativeService, &self.ksvc),
+            ("isvc", ReadyKind::InferenceService, &self.isvc),
+            ("chaosengine", ReadyKind::ChaosEngine, &self.chaosengine),
+        ];
+        keys.into_iter().filter_map(|(key, kind, name)| Some((key, kind, name.as_ref()?.0.as_str())))
     }
 
     /// How long to wait for all objects together.
@@ -100,11 +103,12 @@ impl Ready {
                 "names no object to wait for: set one of service, deploy, ksvc, isvc, chaosengine",
             ));
         }
-        for (kind, name) in self.objects() {
+        for (key, _, name) in self.named() {
             if name.is_empty()
                 || name.chars().any(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c)))
             {
-                problems.push(Problem::at("", format!("`{name}` is not the name of a {}", kind.noun())));
+                let message = format!("must be a name of lower-case letters, digits, `-` and `.`, got `{name}`");
+                problems.push(Problem::at(key, message));
             }
         }
         problems
