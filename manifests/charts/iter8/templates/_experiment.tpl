@@ -1,7 +1,7 @@
 {{- /* Fails with one sentence when the values make no experiment. */ -}}
 {{- define "iter8.check" -}}
-{{- if gt (len .Release.Name) 40 }}
-{{- fail (printf "the group `%s` has %d characters: a group has at most 40" .Release.Name (len .Release.Name)) }}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$" .Release.Name) }}
+{{- fail (printf "`%s` cannot be the name of a group: use at most 40 lower-case letters, digits and `-`, with a letter or digit at both ends" .Release.Name) }}
 {{- end }}
 {{- if not .Values.tasks }}
 {{- fail "tasks is empty: name the tasks to run, for instance --set 'tasks={http,assess}'" }}
@@ -32,7 +32,8 @@ spec:
 {{- end }}
 {{- with omit . "if" }}
   with:
-    {{- toYaml . | nindent 4 }}
+    {{- /* Where Helm's toYaml fails, it gives nothing. */}}
+    {{- toYaml . | required (printf "%s has a control character that Helm cannot write" $task) | nindent 4 }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -1,11 +1,12 @@
 {{- /* The spec of a Job, with its pod. */ -}}
 {{- define "iter8.job" -}}
 backoffLimit: 0
+{{- /* By way of a float: as an integer, the text "1e3" would be 0, and "0600" octal. */}}
 {{- if not (kindIs "invalid" .Values.activeDeadlineSeconds) }}
-activeDeadlineSeconds: {{ int64 .Values.activeDeadlineSeconds }}
+activeDeadlineSeconds: {{ float64 .Values.activeDeadlineSeconds | int64 }}
 {{- end }}
 {{- if not (kindIs "invalid" .Values.ttlSecondsAfterFinished) }}
-ttlSecondsAfterFinished: {{ int64 .Values.ttlSecondsAfterFinished }}
+ttlSecondsAfterFinished: {{ float64 .Values.ttlSecondsAfterFinished | int64 }}
 {{- end }}
 template:
   metadata:

@@ -1,0 +1,174 @@
+//! The chart `iter8` with each values file, by both renderers.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use iter8_cluster::chart::{Chart, Release, coalesce, render};
+use iter8_cluster::names::{Group, Revision, SPEC_KEY};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::oracle::{Answer, ask};
+use crate::{assert_none, repository};
+
+/// A values file. Its opening comment says what it is about; lines of it may be directives:
+/// `# release: {name: …, namespace: …, revision: …}`, `# refused by: both`, `iter8 alone` or `Helm alone`, and `# differs: WHY`.
+struct Case {
+    file: String,
+    values: String,
+    release: ReleaseOf,
+    expected: Expected,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+struct ReleaseOf {
+    name: String,
+    namespace: String,
+    revision: u32,
+}
+
+impl Default for ReleaseOf {
+    fn default() -> Self {
+        Self { name: "default".to_owned(), namespace: "default".to_owned(), revision: 1 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    SameObjects,
+    /// Deliberately others; the directive says why.
+    OtherObjects,
+    RefusedByBoth,
+    /// iter8 checks more than a schema can say; the comment says what and why.
+    RefusedByIter8Alone,
+    /// A limit of Helm's; the comment says which.
+    RefusedByHelmAlone,
+}
+
+fn cases() -> Vec<Case> {
+    let folder = repository("tests/helm/values");
+    let mut cases: Vec<Case> = fs::read_dir(folder)
+        .expect("the folder of the values can be read")
+        .map(|entry| {
+            let path = entry.expect("the folder of the values can be read").path();
+            let values = fs::read_to_string(&path).expect("a values file can be read");
+            let file = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+            Case { release: release(&values), expected: expected(&file, &values), file, values }
+        })
+        .collect();
+    cases.sort_by(|a, b| a.file.cmp(&b.file));
+    assert!(!cases.is_empty(), "there are no values files");
+    cases
+}
+
+fn directive<'a>(values: &'a str, name: &str) -> Option<&'a str> {
+    values.lines().find_map(|line| line.strip_prefix("# ")?.strip_prefix(name)?.strip_prefix(": "))
+}
+
+fn release(values: &str) -> ReleaseOf {
+    directive(values, "release").map_or_else(ReleaseOf::default, |given| serde_yaml::from_str(given).unwrap())
+}
+
+fn expected(file: &str, values: &str) -> Expected {
+    match (directive(values, "refused by"), directive(values, "differs")) {
+        (None, None) => Expected::SameObjects,
+        (None, Some(_)) => Expected::OtherObjects,
+        (Some("both"), None) => Expected::RefusedByBoth,
+        (Some("iter8 alone"), None) => Expected::RefusedByIter8Alone,
+        (Some("Helm alone"), None) => Expected::RefusedByHelmAlone,
+        (Some(refused), _) => panic!("{file}: `refused by: {refused}` has no meaning here"),
+    }
+}
+
+/// What iter8 makes of a case, in the plugin's order: merge with the defaults, check, render.
+fn rendered(chart: &Chart, case: &Case) -> Result<Vec<Value>, String> {
+    let options = serde_yaml::options! { legacy_octal_numbers: true };
+    let user: Value = serde_yaml::from_str_with_options(&case.values, options).map_err(|error| error.to_string())?;
+    let (values, _) = coalesce(&user, &chart.defaults);
+    let problems = iter8_core::values::problems(&values);
+    if !problems.is_empty() {
+        return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+    }
+    let release = Release {
+        name: Group::new(&case.release.name).map_err(|error| error.to_string())?,
+        namespace: case.release.namespace.clone(),
+        revision: Revision(case.release.revision),
+        // What Helm calls itself.
+        service: "Helm".to_owned(),
+    };
+    render(chart, &release, &values).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_chart_gives_the_same_objects_with_helm() {
+    let chart = Chart::embedded("iter8").unwrap();
+    let cases = cases();
+    let questions: Vec<Value> = cases
+        .iter()
+        .map(|Case { values, release: ReleaseOf { name, namespace, revision }, .. }| {
+            json!({"values": values, "name": name, "namespace": namespace, "revision": revision})
+        })
+        .collect();
+    let directory = repository("manifests/charts/iter8");
+    let answers = ask(&["chart", directory.to_str().expect("the path is UTF-8")], &questions);
+    let compared = cases.iter().zip(answers).filter_map(|(case, answer)| {
+        compared(case, rendered(&chart, case), answer).err().map(|difference| format!("{}: {difference}", case.file))
+    });
+    assert_none("values files are rendered differently", &compared.collect::<Vec<_>>());
+}
+
+fn compared(case: &Case, ours: Result<Vec<Value>, String>, helm: Answer) -> Result<(), String> {
+    match (case.expected, ours, helm.error) {
+        (Expected::SameObjects, Ok(ours), None) => same(ours, helm.objects),
+        (Expected::OtherObjects, Ok(ours), None) => match same(ours, helm.objects) {
+            Ok(()) => Err("differs no more: take the directive away".to_owned()),
+            Err(_) => Ok(()),
+        },
+        (Expected::RefusedByBoth, Err(_), Some(_))
+        | (Expected::RefusedByIter8Alone, Err(_), None)
+        | (Expected::RefusedByHelmAlone, Ok(_), Some(_)) => Ok(()),
+        (expected, ours, helm) => {
+            let said = |error: Option<String>| error.unwrap_or_else(|| "objects".to_owned());
+            Err(format!("expected {expected:?}\n  iter8: {}\n  Helm: {}", said(ours.err()), said(helm)))
+        }
+    }
+}
+
+fn same(ours: Vec<Value>, helm: Vec<Value>) -> Result<(), String> {
+    let (ours, helm) = (by_identity(ours), by_identity(helm));
+    let names = |objects: &BTreeMap<String, Value>| objects.keys().cloned().collect::<Vec<_>>();
+    if names(&ours) != names(&helm) {
+        return Err(format!("the objects are others\n  iter8: {:?}\n  Helm: {:?}", names(&ours), names(&helm)));
+    }
+    let unequal = ours.iter().filter(|(name, object)| helm[*name] != **object);
+    let shown: Vec<String> = unequal
+        .map(|(name, object)| format!("{name} differs\n  iter8: {object}\n  Helm: {helm}", helm = helm[name]))
+        .collect();
+    if shown.is_empty() { Ok(()) } else { Err(shown.join("\n")) }
+}
+
+/// Objects by kind, namespace and name, which no two of a chart share. The experiment is taken out of its encoding, so
+/// that the ways to write YAML do not matter, but what is read from it.
+fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
+    let count = objects.len();
+    let named: BTreeMap<String, Value> = objects
+        .into_iter()
+        .map(|mut object| {
+            if let Some(encoded) = object["data"][SPEC_KEY].as_str() {
+                object["data"][SPEC_KEY] = decoded(encoded);
+            }
+            (format!("{} {}/{}", object["kind"], object["metadata"]["namespace"], object["metadata"]["name"]), object)
+        })
+        .collect();
+    assert_eq!(named.len(), count, "two objects have the same name");
+    named
+}
+
+/// As the agent reads it.
+fn decoded(encoded: &str) -> Value {
+    let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error} in\n{text}"))
+}
