@@ -46,11 +46,11 @@ fn run_under_way(ns: &Namespace, load: &[&str]) {
 #[test]
 fn nothing_is_lost_when_the_api_server_restarts_during_a_run() {
     let ns = Namespace::with_httpbin("away");
-    run_under_way(&ns, &["http.numRequests=160", "http.qps=20"]);
+    run_under_way(&ns, &["http.numRequests=90", "http.qps=10"]);
     component("restart", "apiserver");
     ns.iter8(&["assert", "--timeout", "90s"]).code(0);
     let stored = ns.stored(1);
-    assert_eq!(stored["load"]["http"]["completed"], 160, "nothing is lost");
+    assert_eq!(stored["load"]["http"]["completed"], 90, "nothing is lost");
 }
 
 #[test]

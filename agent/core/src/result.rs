@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::metric::Metric;
+use crate::schema::schema_of;
 use crate::slo::SloResult;
 use crate::stats::DEFAULT_CONFIDENCE;
 use crate::verdict::Verdict;
@@ -17,6 +19,11 @@ pub const API_VERSION: &str = "iter8.tools/v1";
 
 /// The most bytes that a stored result may have, so that it fits a Secret (1 MiB) together with its labels.
 pub const RESULT_MAX_BYTES: usize = 900 * 1024;
+
+/// The JSON Schema of a stored result.
+pub fn schema() -> Value {
+    schema_of::<ExperimentResult>()
+}
 
 /// The most lines kept of the log.
 pub const LOG_TAIL_MAX: usize = 200;
