@@ -1,7 +1,9 @@
 //! The command line as a tree: which commands there are, and which function answers each. What a command does stands
 //! in its own file.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{ArgAction, Command as Clap, CommandFactory as _, Parser, Subcommand};
 use iter8_core::ExitCode;
 
 use crate::commands;
@@ -27,6 +29,29 @@ pub(crate) struct Cli {
     pub(crate) globals: GlobalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Cli {
+    /// Reads `words`, which begin with the name of the program.
+    pub(crate) fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        Self::try_parse_from(without_booleans(words, &Self::command()))
+    }
+}
+
+/// `words` with `--flag=true` as `--flag` and without `--flag=false`: kubectl takes both, and scripts use them.
+fn without_booleans(words: &[OsString], command: &Clap) -> Vec<OsString> {
+    let all = command.get_subcommands().chain([command]).flat_map(Clap::get_arguments);
+    let switches: Vec<&str> =
+        all.filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue)).filter_map(clap::Arg::get_long).collect();
+    let plain = |word: &OsString| {
+        let pair = word.to_str().and_then(|word| word.strip_prefix("--")).and_then(|word| word.split_once('='));
+        match pair.filter(|(name, _)| switches.contains(name)) {
+            Some((name, "true")) => Some(OsString::from(format!("--{name}"))),
+            Some((_, "false")) => None,
+            _ => Some(word.clone()),
+        }
+    };
+    words.iter().filter_map(plain).collect()
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,12 +91,23 @@ impl Command {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn switches_may_be_given_a_value_as_kubectl_allows() {
+        let read = |words: &str| {
+            let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
+            without_booleans(&words, &Cli::command())
+        };
+        assert_eq!(
+            read("iter8 launch --wait=true --local=false --set=wait=true"),
+            ["iter8", "launch", "--wait", "--set=wait=true"]
+        );
+        assert_eq!(read("iter8 get --watch=maybe"), ["iter8", "get", "--watch=maybe"]);
     }
 }

@@ -24,7 +24,6 @@ mod usage;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::Parser as _;
 use clap::error::ErrorKind;
 use iter8_core::ExitCode;
 
@@ -51,7 +50,7 @@ pub async fn main(words: Vec<OsString>) -> ExitCode {
     if let Ok(true) = completed {
         return ExitCode::Satisfied;
     }
-    let cli = match cli::Cli::try_parse_from(&words) {
+    let cli = match cli::Cli::read(&words) {
         Ok(cli) => cli,
         Err(refusal) => return explain(&refusal, &words, &printer),
     };

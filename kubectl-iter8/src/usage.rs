@@ -25,6 +25,7 @@ fn sentence(refusal: &clap::Error, command: &Command) -> String {
     let word = text(ContextKind::InvalidArg);
     let arg = command.get_arguments().find(|arg| arg.to_string() == word);
     let flag = arg.map_or_else(|| word.clone(), names);
+    let flag = if arg.is_some_and(Arg::is_positional) { flag } else { format!("\"{flag}\" flag") };
     let value = text(ContextKind::InvalidValue);
     match refusal.kind() {
         ErrorKind::InvalidSubcommand => {
@@ -47,21 +48,20 @@ fn sentence(refusal: &clap::Error, command: &Command) -> String {
             allowed(refusal).join(",")
         ),
         ErrorKind::InvalidValue => format!(
-            "invalid argument \"{value}\" for \"{flag}\" flag: must be one of {}{}",
+            "invalid argument \"{value}\" for {flag}: must be one of {}{}",
             allowed(refusal).join(", "),
             meant(refusal, ContextKind::SuggestedValue)
         ),
         ErrorKind::ValueValidation => {
             let why = refusal.source().map(ToString::to_string).unwrap_or_default();
-            format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+            format!("invalid argument \"{value}\" for {flag}: {why}")
         }
         ErrorKind::TooManyValues | ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
-            format!("\"{flag}\" does not take the argument \"{value}\"")
+            format!("invalid argument \"{value}\" for {flag}")
         }
-        ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
-            prior if prior == word => format!("\"{flag}\" may be given only once"),
-            prior => format!("{} cannot be used with {}", bare(&word), bare(&prior)),
-        },
+        ErrorKind::ArgumentConflict => {
+            format!("{} cannot be used with {}", bare(&word), bare(&text(ContextKind::PriorArg)))
+        }
         ErrorKind::MissingRequiredArgument => format!("{word} is required"),
         _ => first_line(refusal),
     }

@@ -25,12 +25,12 @@ fn a_task_that_does_not_exist() {
     ");
     assert_snapshot!(launch("tasks=http"), @r#"
     ------- stderr -------
-    error: invalid values: `tasks` must be a list, got "http"
+    error: invalid values: `tasks` must be a list, got "http": write tasks={http}
     [exit code 2]
     "#);
     assert_snapshot!(launch("tasks={}"), @"
     ------- stderr -------
-    error: invalid values: `tasks` names ``, which is not a task; known are ready, http, assess
+    error: invalid values: `tasks` has an empty name: name the tasks to run, as in tasks={ready,http,assess}
     [exit code 2]
     ");
     assert_snapshot!(Plugin::new().run("launch"), @"
@@ -78,7 +78,7 @@ fn a_value_of_another_type() {
     ");
     assert_snapshot!(launch("http.headers=x"), @r#"
     ------- stderr -------
-    error: invalid values: `http.headers` must be an object, got "x"
+    error: invalid values: `http.headers` must be a map, got "x"
     [exit code 2]
     "#);
     assert_snapshot!(launch("http.allowInitialErrors=perhaps"), @r#"
@@ -93,7 +93,7 @@ fn a_value_of_another_type() {
     "#);
     assert_snapshot!(launch("http=5"), @"
     ------- stderr -------
-    error: invalid values: `http` must be an object, got 5
+    error: invalid values: `http` must be a map, got 5
     [exit code 2]
     ");
 }
@@ -205,7 +205,7 @@ fn nothing_to_wait_for() {
     ");
     assert_snapshot!(Plugin::new().run("launch --set tasks={ready} --set ready.deploy=My_App"), @"
     ------- stderr -------
-    error: invalid values: `ready` `My_App` is not the name of a deployment
+    error: invalid values: `ready.deploy` must be a name of lower-case letters, digits, `-` and `.`, got `My_App`
     [exit code 2]
     ");
     assert_snapshot!(Plugin::new().run("launch --set tasks={ready} --set ready.deployment=app"), @"

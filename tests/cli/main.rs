@@ -1,10 +1,22 @@
 //! The plugin as its users meet it: the real binary, in a home of its own, against an in-memory API server. Each file is
 //! about one subject; `plugin` is what they share to call the binary, `agent` plays the part of the pods.
 
+mod agent;
+mod assert;
+mod bad_days;
 mod bad_input;
+mod connection;
+mod credentials;
+mod delete;
+mod get;
+mod half_way;
 mod help;
+mod launch;
+mod log;
 mod plugin;
+mod preview;
 mod render;
+mod report;
 mod usage;
 mod values;
 

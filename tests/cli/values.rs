@@ -155,73 +155,73 @@ fn texts_that_do_not_follow_the_grammar_are_refused() {
     let said = |flag: &str, text: &str| plugin.words(["render", flag, text]).run();
     assert_snapshot!(said("--set", "http"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: key "http" has no value
+    error: failed parsing --set data "http": key "http" has no value
     [exit code 2]
     "#);
     assert_snapshot!(said("--set", "http.url=a,http.qps,"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: key "http.qps" has no value (cannot end with ,)
+    error: failed parsing --set data "http.url=a,http.qps,": key "http.qps" has no value (cannot end with ,)
     [exit code 2]
     "#);
     assert_snapshot!(said("--set", "http.url,tasks={http}"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: key "http.url" has no value (cannot end with ,)
+    error: failed parsing --set data "http.url,tasks={http}": key "http.url" has no value (cannot end with ,)
     [exit code 2]
     "#);
-    assert_snapshot!(said("--set", "tasks={http"), @"
+    assert_snapshot!(said("--set", "tasks={http"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: list must terminate with '}'
+    error: failed parsing --set data "tasks={http": list must terminate with '}'
     [exit code 2]
-    ");
+    "#);
     assert_snapshot!(said("--set", "tasks={http}x"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: unexpected "x" after the end of a list
+    error: failed parsing --set data "tasks={http}x": unexpected "x" after the end of a list
     [exit code 2]
     "#);
     assert_snapshot!(said("--set", "tasks[x]=http"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: error parsing index: "x" is not a number from 0
+    error: failed parsing --set data "tasks[x]=http": error parsing index: "x" is not a number from 0
     [exit code 2]
     "#);
     assert_snapshot!(said("--set", "tasks[-1]=http"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: error parsing index: "-1" is not a number from 0
+    error: failed parsing --set data "tasks[-1]=http": error parsing index: "-1" is not a number from 0
     [exit code 2]
     "#);
-    assert_snapshot!(said("--set", "tasks[65537]=http"), @"
+    assert_snapshot!(said("--set", "tasks[65537]=http"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: unable to parse key: index of 65537 is greater than maximum supported index of 65536
+    error: failed parsing --set data "tasks[65537]=http": unable to parse key: index of 65537 is greater than maximum supported index of 65536
     [exit code 2]
-    ");
-    assert_snapshot!(said("--set", "http=1,http.url=x"), @"
+    "#);
+    assert_snapshot!(said("--set", "http=1,http.url=x"), @r#"
     ------- stderr -------
-    error: failed parsing --set data: unable to parse key: `http` is a number already, so nothing can be set below it
+    error: failed parsing --set data "http=1,http.url=x": unable to parse key: `http` is a number already, so nothing can be set below it
     [exit code 2]
-    ");
+    "#);
     let deep = format!("{}=1", vec!["a"; 40].join("."));
-    assert_snapshot!(said("--set", &deep), @"
+    assert_snapshot!(said("--set", &deep), @r#"
     ------- stderr -------
-    error: failed parsing --set data: unable to parse key: value name nested level is greater than maximum supported nested level of 30
+    error: failed parsing --set data "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a…": unable to parse key: value name nested level is greater than maximum supported nested level of 30
     [exit code 2]
-    ");
+    "#);
     assert_snapshot!(said("--set-json", "http={url: a}"), @r#"
     ------- stderr -------
-    error: failed parsing --set-json data: "{url: a}" is not JSON: key must be a string at line 1 column 2
+    error: failed parsing --set-json data "http={url: a}": "{url: a}" is not JSON: key must be a string at line 1 column 2
     [exit code 2]
     "#);
     assert_snapshot!(said("--set-json", "http.qps=1 2"), @r#"
     ------- stderr -------
-    error: failed parsing --set-json data: "2" is not JSON: expected a comma or the end
+    error: failed parsing --set-json data "http.qps=1 2": "2" is not JSON: expected a comma or the end
     [exit code 2]
     "#);
     assert_snapshot!(said("--set-literal", "http.url"), @r#"
     ------- stderr -------
-    error: failed parsing --set-literal data: key "url" has no value
+    error: failed parsing --set-literal data "http.url": key "url" has no value
     [exit code 2]
     "#);
     assert_snapshot!(said("--set-string", "http.url"), @r#"
     ------- stderr -------
-    error: failed parsing --set-string data: key "http.url" has no value
+    error: failed parsing --set-string data "http.url": key "http.url" has no value
     [exit code 2]
     "#);
 }
@@ -250,23 +250,12 @@ fn files_that_cannot_be_read_are_named() {
     ");
     assert_snapshot!(plugin.run("render -f broken.yaml"), @"
     ------- stderr -------
-    error: the values broken.yaml cannot be read as YAML: error: line 4 column 6: while parsing a flow mapping, did not find expected ',' or '}'
-     --> <input>:4:6
-      |
-    2 |   url: http://a
-    3 |   headers: {a: 1
-    4 | tasks: [http]
-      |      ^ while parsing a flow mapping, did not find expected ',' or '}'
+    error: the values broken.yaml cannot be read as YAML: while parsing a flow mapping, did not find expected ',' or '}' at line 4, column 6
     [exit code 2]
     ");
     assert_snapshot!(plugin.run("render -f twice.yaml"), @"
     ------- stderr -------
-    error: the values twice.yaml cannot be read as YAML: error: line 2 column 1: duplicate mapping key: http, set DuplicateKeyPolicy in Options if acceptable
-     --> <input>:2:1
-      |
-    1 | http: {url: a}
-    2 | http: {url: b}
-      | ^ duplicate mapping key: http, set DuplicateKeyPolicy in Options if acceptable
+    error: the values twice.yaml cannot be read as YAML: duplicate mapping key `http` is not allowed here at line 2, column 1
     [exit code 2]
     ");
     assert_snapshot!(plugin.run("render -f binary.yaml"), @"
@@ -281,11 +270,7 @@ fn files_that_cannot_be_read_are_named() {
     ");
     assert_snapshot!(plugin.line("render -f -").stdin("a: b: c").run(), @"
     ------- stderr -------
-    error: the values - cannot be read as YAML: error: line 1 column 5: mapping values are not allowed in this context
-     --> <input>:1:5
-      |
-    1 | a: b: c
-      |     ^ mapping values are not allowed in this context
+    error: the values on standard input cannot be read as YAML: mapping values are not allowed in this context at line 1, column 5
     [exit code 2]
     ");
 }

@@ -7,7 +7,6 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -57,6 +56,7 @@ pub struct CommandOutput {
     pub stderr: String,
     /// Its exit code; None when a signal ended it.
     pub code: Option<i32>,
+    stand_ins: Vec<(String, String)>,
 }
 
 /// A line with its end, if it has one, and where it was written.
@@ -101,7 +101,7 @@ impl TestEnv {
         self.variables.insert(name.into(), value.as_ref().to_owned());
     }
 
-    /// Writes `text` in the output of every program from now on as `stand_in`.
+    /// Shows `text` in the output of every program from now on as `stand_in`.
     pub fn hide(&mut self, text: impl Into<String>, stand_in: &str) {
         self.stand_ins.push((text.into(), stand_in.to_owned()));
     }
@@ -245,10 +245,9 @@ impl Running {
         let deadline = Instant::now() + LIMIT;
         while self.read(deadline) {}
         let status = self.child.wait().expect("a child can be waited for");
-        let hidden = |text: &str| hide(text, &self.stand_ins);
-        let code = status.code();
-        debug_assert!(code.is_some() || status.signal().is_some());
-        CommandOutput { stdout: hidden(&self.stdout), stderr: hidden(&self.stderr), code }
+        let taken = std::mem::take;
+        let (stdout, stderr, stand_ins) = (taken(&mut self.stdout), taken(&mut self.stderr), taken(&mut self.stand_ins));
+        CommandOutput { stdout, stderr, code: status.code(), stand_ins }
     }
 
     /// Takes one more line; false when there are none to come.
@@ -309,12 +308,13 @@ impl CommandOutput {
     }
 }
 
-/// As snapshots hold it: stdout, stderr below a line, the exit code unless it is 0.
+/// As snapshots hold it: stdout, stderr below a line, the exit code unless it is 0; with stand-ins for what differs from
+/// run to run.
 impl fmt::Display for CommandOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.stdout)?;
+        f.write_str(&hide(&self.stdout, &self.stand_ins))?;
         if !self.stderr.is_empty() {
-            write!(f, "------- stderr -------\n{}", self.stderr)?;
+            write!(f, "------- stderr -------\n{}", hide(&self.stderr, &self.stand_ins))?;
         }
         match self.code {
             Some(0) => Ok(()),
@@ -375,7 +375,8 @@ mod tests {
         let output = env.command("env", [""; 0]).env("MORE", "2").run().code(0);
         let expected = "COLUMNS=80\nHOME=$HOME\nLANG=C.UTF-8\nMORE=2\nOWN=1\nPATH=/usr/bin:/bin\nTMPDIR=$HOME\n\
             XDG_CONFIG_HOME=$HOME/config\nXDG_DATA_HOME=$HOME/data\n";
-        let mut lines: Vec<&str> = output.stdout.lines().collect();
+        let shown = output.to_string();
+        let mut lines: Vec<&str> = shown.lines().collect();
         lines.sort_unstable();
         assert_eq!(lines, expected.lines().collect::<Vec<_>>());
     }

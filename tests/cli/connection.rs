@@ -1,0 +1,211 @@
+//! Ways to a cluster: kubeconfigs, flags, proxies, patience.
+
+use insta::assert_snapshot;
+use iter8_testkit::api_server::ApiServer;
+use iter8_testkit::http_target::{Behaviour, HttpTarget};
+
+use crate::agent::LAUNCH;
+use crate::plugin::{Plugin, kubeconfig};
+
+/// The header of the last request.
+fn header(server: &ApiServer, name: &str) -> String {
+    server.requests().last().expect("something was asked").header(name).to_owned()
+}
+
+#[test]
+fn files_of_the_list_that_do_not_exist_are_left_out() {
+    let server = ApiServer::start();
+    let mut plugin = Plugin::new();
+    plugin.file("other", kubeconfig("http://127.0.0.1:1", "other").replace("test", "other"));
+    plugin.file("good", kubeconfig(&server.url(), "books"));
+    plugin.set("KUBECONFIG", "missing:good:also-missing:other");
+    let _ = plugin.run("get").code(0);
+    assert_eq!(server.requests()[0].namespace, "books");
+}
+
+#[test]
+fn without_a_list_the_kubeconfig_of_the_home_counts() {
+    let server = ApiServer::start();
+    let plugin = Plugin::new();
+    plugin.file(".kube/config", kubeconfig(&server.url(), "books"));
+    let _ = plugin.run("get").code(0);
+    assert_eq!(server.requests()[0].namespace, "books");
+}
+
+#[test]
+fn a_kubeconfig_that_was_named_must_be_there_and_be_one() {
+    let plugin = Plugin::new();
+    plugin.file("broken", "apiVersion: v1\nclusters: {\n");
+    assert_snapshot!(plugin.run("get --kubeconfig nowhere"), @r#"
+    ------- stderr -------
+    error: error loading config file "nowhere": failed to read kubeconfig from '"nowhere"': No such file or directory (os error 2)
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.run("get --kubeconfig broken"), @r#"
+    ------- stderr -------
+    error: error loading config file "broken": failed to parse kubeconfig YAML: error: line 2 column 11: expected sequence start
+     --> <input>:2:11
+      |
+    1 | apiVersion: v1
+    2 | clusters: {
+      |           ^ expected sequence start
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.line("get").env("KUBECONFIG", "broken").run(), @r#"
+    ------- stderr -------
+    error: error loading config file "broken": failed to parse kubeconfig YAML: error: line 2 column 11: expected sequence start
+     --> <input>:2:11
+      |
+    1 | apiVersion: v1
+    2 | clusters: {
+      |           ^ expected sequence start
+    [exit code 10]
+    "#);
+}
+
+#[test]
+fn what_the_kubeconfig_does_not_have_is_named() {
+    let plugin = Plugin::with(&ApiServer::start());
+    assert_snapshot!(plugin.run("get --context prod"), @r#"
+    ------- stderr -------
+    error: context "prod" does not exist
+    hint: `kubectl config get-contexts` lists the contexts
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.run("get --cluster prod"), @r#"
+    ------- stderr -------
+    error: cluster "prod" does not exist
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.run("get --user prod"), @r#"
+    ------- stderr -------
+    error: auth info "prod" does not exist
+    [exit code 10]
+    "#);
+}
+
+#[test]
+fn an_address_that_is_none_is_named() {
+    let plugin = Plugin::new();
+    assert_snapshot!(plugin.words(["get", "--server", "http://a b"]).run(), @r#"
+    ------- stderr -------
+    error: the server "http://a b" is not a URL
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.line("get --server http://127.0.0.1:1").env("HTTP_PROXY", "http://a b").run(), @"
+    ------- stderr -------
+    The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?
+    hint: `kubectl cluster-info` tells whether kubectl reaches it; --local needs no cluster
+    [exit code 10]
+    ");
+}
+
+#[test]
+fn flags_choose_context_server_and_namespace() {
+    let server = ApiServer::start();
+    let plugin = Plugin::new();
+    plugin.file("config", kubeconfig("http://127.0.0.1:1", "other"));
+    let _ = plugin.run(&format!("get --kubeconfig config --server {} -n books", server.url())).code(0);
+    assert_eq!(server.requests()[0].namespace, "books");
+    let _ = plugin.run(&format!("get -s {}", server.url())).code(0);
+    assert_eq!(server.requests().last().unwrap().namespace, "default");
+}
+
+#[test]
+fn a_token_and_whom_to_act_as_are_sent() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let _ = plugin
+        .run("get --token t0ken --as jane --as-group devs --as-group ops --as-uid 7 --as-user-extra scope=a")
+        .code(0);
+    assert_eq!(header(&server, "authorization"), "Bearer t0ken");
+    assert_eq!(header(&server, "impersonate-user"), "jane");
+    assert_eq!(header(&server, "impersonate-uid"), "7");
+    assert_eq!(header(&server, "impersonate-extra-scope"), "a");
+    let last = server.requests().pop().unwrap();
+    let groups: Vec<_> =
+        last.headers.get_all("impersonate-group").iter().map(|group| group.to_str().unwrap().to_owned()).collect();
+    assert_eq!(groups, ["devs", "ops"]);
+}
+
+#[test]
+fn each_request_says_who_asks() {
+    let server = ApiServer::start();
+    let _ = Plugin::with(&server).run("get").code(0);
+    assert!(header(&server, "user-agent").starts_with("kubectl-iter8/"), "{}", header(&server, "user-agent"));
+}
+
+#[test]
+fn an_answer_that_does_not_come_is_not_waited_for_for_ever() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let hold = server.when("list", "secrets").hold();
+    assert_snapshot!(plugin.run("get --request-timeout 200ms"), @"
+    ------- stderr -------
+    Unable to connect to the server SERVER: no answer within --request-timeout
+    hint: `kubectl cluster-info` tells whether kubectl reaches it; --local needs no cluster
+    [exit code 10]
+    ");
+    drop(hold);
+    let _ = plugin.run("get --request-timeout 0").code(0);
+}
+
+#[test]
+fn a_watch_has_no_time_limit() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let _ = plugin.run(LAUNCH).code(0);
+    assert_eq!(plugin.run("assert --timeout 700ms --request-timeout 300ms").code(3).stderr, "");
+}
+
+#[test]
+fn a_server_is_reached_through_the_proxy_of_its_scheme() {
+    // The fake server stands in for a proxy: it takes whatever name it is asked for.
+    let proxy = ApiServer::start();
+    let plugin = Plugin::new();
+    for variable in ["HTTP_PROXY", "http_proxy"] {
+        proxy.forget_requests();
+        let _ = plugin.line("get --server http://api.example.invalid:6443").env(variable, proxy.url()).run().code(0);
+        assert_eq!(header(&proxy, "host"), "api.example.invalid:6443", "{variable}");
+    }
+}
+
+#[test]
+fn a_server_that_is_exempt_is_reached_directly() {
+    let server = ApiServer::start();
+    let proxy = HttpTarget::start(Behaviour::status(502));
+    // This machine is always exempt; NO_PROXY names servers, not the proxy.
+    let direct = Plugin::with(&server);
+    let _ = direct.line("get").env("HTTP_PROXY", proxy.url("")).run().code(0);
+    let _ = direct.line("get").env("HTTP_PROXY", proxy.url("")).env("NO_PROXY", "other.example,").run().code(0);
+    assert_eq!(proxy.count(), 0);
+    let plugin = Plugin::new();
+    let exempt = |list: &str| {
+        let line = "get --server http://api.example.invalid --request-timeout 500ms";
+        let _ = plugin.line(line).env("HTTP_PROXY", proxy.url("")).env("NO_PROXY", list).run().code(10);
+        proxy.count()
+    };
+    assert_eq!(exempt("example.invalid"), 0);
+    assert!(exempt("127.0.0.1") > 0, "NO_PROXY was matched against the proxy");
+}
+
+#[test]
+fn the_proxy_of_the_kubeconfig_counts_whatever_is_exempt() {
+    let proxy = ApiServer::start();
+    let mut plugin = Plugin::new();
+    let config = kubeconfig("http://api.example.invalid", "default");
+    plugin.file("config", config.replace("invalid'}", &format!("invalid', proxy-url: '{}'}}", proxy.url())));
+    plugin.set("KUBECONFIG", "config");
+    let _ = plugin.line("get").env("NO_PROXY", "*").run().code(0);
+    assert_eq!(header(&proxy, "host"), "api.example.invalid");
+}
+
+#[test]
+fn requests_are_shown_when_asked_for() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let shown = plugin.run("get -v 6 --token t0ken").code(0).stderr;
+    assert!(shown.contains("GET http://SERVER/api/v1/namespaces/default/secrets"), "{shown}");
+    assert!(!shown.contains("t0ken"), "{shown}");
+    assert_eq!(plugin.run("get -v=0").code(0).stderr, plugin.run("get").code(0).stderr);
+}
