@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use gotmpl::Template;
-use gotmpl::parse::{ListNode, Parser};
+use gotmpl::parse::{DefineNode, ListNode, Node, Parser};
 use serde_json::Value;
 
 use super::TemplateError;
@@ -41,13 +41,7 @@ impl Engine {
                 add(&mut trees, name, tree);
             }
         }
-        let set = Arc::new_cyclic(|set: &Weak<Set>| {
-            let empty = Template::new("").funcs(function_map(set));
-            Set {
-                template: trees.into_iter().fold(empty, |template, (name, tree)| template.add_parse_tree(&name, tree)),
-            }
-        });
-        Ok(Self { set })
+        Ok(Self { set: Set::new(Template::new(""), trees) })
     }
 
     /// Renders the template called `name` with `data` as its dot.
@@ -68,30 +62,68 @@ pub fn render(name: &str, text: &str, data: &Value) -> Result<String, TemplateEr
 }
 
 impl Set {
+    /// Adds `trees` to those of `base`. The functions look into the whole.
+    fn new(base: Template, trees: impl IntoIterator<Item = (String, ListNode)>) -> Arc<Self> {
+        Arc::new_cyclic(|set: &Weak<Self>| {
+            let base = base.funcs(function_map(set));
+            Self { template: trees.into_iter().fold(base, |base, (name, tree)| base.add_parse_tree(&name, tree)) }
+        })
+    }
+
     /// Renders one template of the set.
     pub(super) fn include(&self, name: &str, data: &gotmpl::Value) -> gotmpl::Result<String> {
         nested(name, || self.template.execute_template_to_string(name, data))
     }
 
-    /// Renders `text` as a template beside those of the set.
+    /// Renders `text` as a template beside those of the set. What it defines is visible in it alone.
     pub(super) fn render_text(&self, text: &str, data: &gotmpl::Value) -> gotmpl::Result<String> {
         let trees = parse("tpl", text).map_err(|error| gotmpl::TemplateError::Exec(error.to_string()))?;
-        let template = trees
-            .into_iter()
-            .fold(self.template.clone(), |template, (name, tree)| template.add_parse_tree(&name, tree));
-        nested("tpl", || template.execute_template_to_string("tpl", data))
+        Self::new(self.template.clone(), trees).include("tpl", data)
     }
 }
 
 /// The trees of one text: its own under `name`, then those it defines.
 fn parse(name: &str, text: &str) -> Result<Vec<(String, ListNode)>, TemplateError> {
     let text = without_comments(text);
-    let read = Parser::with_name(Some(name), &text, "{{", "}}").and_then(Parser::parse);
-    let (tree, defines) = read.map_err(|error| TemplateError::of(name, &error))?;
-    let own = std::iter::once((name.to_owned(), tree));
+    let mut defines = parse_inside(name, &text)?;
+    let Some(own) = defines.pop().and_then(whole) else { return Err(unbalanced(name, &text)) };
+    let own = std::iter::once((name.to_owned(), own));
     let trees: Vec<_> = own.chain(defines.into_iter().map(|define| (define.name.to_string(), define.body))).collect();
     trees.iter().try_for_each(|(_, tree)| check(name, tree))?;
     Ok(trees)
+}
+
+/// The name of the `define` around a text, and the mark at the end of it.
+const WHOLE: &str = "the whole text";
+
+/// Parses a text inside a `define`, to see that it ends where the text does: gotmpl forgives a missing `end`, and at
+/// one too many it stops reading.
+fn parse_inside(name: &str, text: &str) -> Result<Vec<DefineNode>, TemplateError> {
+    let text = format!("{{{{define \"{WHOLE}\"}}}}{text}{WHOLE}{{{{end}}}}");
+    let read = Parser::with_name(Some(name), &text, "{{", "}}").and_then(Parser::parse);
+    read.map(|(_, defines)| defines).map_err(|error| TemplateError::of(name, &error))
+}
+
+/// The body of the `define` around a text, if it ends with the mark.
+fn whole(define: DefineNode) -> Option<ListNode> {
+    let mut body = define.body;
+    match body.nodes.last_mut() {
+        Some(Node::Text(last)) if define.name == WHOLE && last.text.ends_with(WHOLE) => {
+            last.text = last.text[..last.text.len() - WHOLE.len()].into();
+            Some(body)
+        }
+        _ => None,
+    }
+}
+
+fn unbalanced(name: &str, text: &str) -> TemplateError {
+    const DEEP: usize = 100;
+    let ended = |ends| parse_inside(name, &format!("{text}{}", "{{end}}".repeat(ends))).ok()?.pop().and_then(whole);
+    let message = match (1..DEEP).any(|ends| ended(ends).is_some()) {
+        true => "an `if`, `range`, `with`, `define` or `block` has no `end`",
+        false => "there is an `end` or `else` too many",
+    };
+    TemplateError::Execution { template: name.to_owned(), message: message.to_owned() }
 }
 
 /// Empties the comments but keeps their lines: gotmpl drops the line break after a comment, which Go keeps.
@@ -215,6 +247,32 @@ mod tests {
     #[test]
     fn reports_a_syntax_error_with_its_line() {
         assert!(error_of("a\n{{ if }}").starts_with("template t.yaml, line 2: "));
+    }
+
+    #[test]
+    fn refuses_blocks_that_do_not_match_their_ends() {
+        for text in
+            ["{{ if true }}a", "{{ range . }}{{ with . }}a{{ end }}", "{{ define \"x\" }}a", "{{ if 1 }}{{ else }}"]
+        {
+            assert!(error_of(text).contains("has no `end`"), "{text}");
+        }
+        for text in [
+            "{{ end }}",
+            "a{{ end }}b{{ define \"x\" }}c{{ end }}",
+            "{{ if 1 }}{{ end }}{{ end }}a",
+            "a{{ end }}{{ if 1 }}b",
+        ] {
+            assert!(error_of(text).contains("an `end` or `else` too many"), "{text}");
+        }
+        assert!(error_of("a{{ else }}b").contains("Else"));
+        assert_eq!(render("t", "a {{ if true }}b{{ end }} {", &json!({})).unwrap(), "a b {");
+    }
+
+    #[test]
+    fn what_a_text_of_the_data_defines_is_seen_in_it_alone() {
+        let own = "{{ tpl `{{ define \"x\" }}[{{ . }}]{{ end }}{{ include \"x\" 1 }}` . }}";
+        assert_eq!(render("t", own, &json!({})).unwrap(), "[1]");
+        assert!(error_of(&format!("{own}{{{{ include \"x\" 1 }}}}")).contains("undefined template: x"));
     }
 
     #[test]

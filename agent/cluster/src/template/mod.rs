@@ -1,10 +1,11 @@
 //! Go templates with the functions that Helm charts use: text and data in, text out. Knows nothing of charts or
 //! Kubernetes, and reads no clock, environment, file or network.
 //!
-//! The syntax is that of Go's `text/template`, the functions are those of Sprig 3 and Helm 3 with these differences:
-//! integers of the data stay integers (Helm turns them into floats, and 1000000 into 1e+06); a field of a missing
-//! map is nil where Go refuses it; floats are printed without an exponent; and functions that are not pure, or that
-//! change a dict in place, are refused.
+//! The syntax is that of Go's `text/template`, the functions are those of Sprig 3 and Helm 3. What differs on purpose is
+//! listed with examples in `tests/helm/functions.yaml`; in short: integers of the data stay integers (Helm turns them
+//! into floats, and 1000000 into 1e+06); a field of a missing map is nil where Go refuses it; floats are printed without
+//! an exponent; an error that Sprig hides is one; and functions that are not pure, or that change a dict in place, are
+//! refused.
 
 mod check;
 mod engine;

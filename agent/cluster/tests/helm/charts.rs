@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::oracle::{Answer, ask};
-use crate::{assert_none, repository};
+use crate::repository;
 
 /// A values file. Its opening comment says what it is about; lines of it may be directives:
-/// `# release: {name: …, namespace: …, revision: …}`, `# refused by: both`, `iter8 alone` or `Helm alone`, and `# differs: WHY`.
+/// `# release: {name: …, namespace: …, revision: …}`, `# refused by: both`, `iter8 alone` or `Helm alone`, and
+/// `# differs: WHY`.
 struct Case {
     file: String,
     values: String,
@@ -69,7 +70,8 @@ fn directive<'a>(values: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn release(values: &str) -> ReleaseOf {
-    directive(values, "release").map_or_else(ReleaseOf::default, |given| serde_yaml::from_str(given).unwrap())
+    let given = directive(values, "release").map(serde_yaml::from_str);
+    given.map_or_else(ReleaseOf::default, |read| read.expect("the directive has the form of `ReleaseOf`"))
 }
 
 fn expected(file: &str, values: &str) -> Expected {
@@ -117,7 +119,8 @@ fn the_chart_gives_the_same_objects_with_helm() {
     let compared = cases.iter().zip(answers).filter_map(|(case, answer)| {
         compared(case, rendered(&chart, case), answer).err().map(|difference| format!("{}: {difference}", case.file))
     });
-    assert_none("values files are rendered differently", &compared.collect::<Vec<_>>());
+    let different: Vec<String> = compared.collect();
+    assert!(different.is_empty(), "\n{}\n", different.join("\n\n"));
 }
 
 fn compared(case: &Case, ours: Result<Vec<Value>, String>, helm: Answer) -> Result<(), String> {
@@ -169,6 +172,7 @@ fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
 
 /// As the agent reads it.
 fn decoded(encoded: &str) -> Value {
-    let text = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+    let bytes = STANDARD.decode(encoded).expect("the data of a Secret is base64");
+    let text = String::from_utf8(bytes).expect("an experiment is text");
     serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error} in\n{text}"))
 }

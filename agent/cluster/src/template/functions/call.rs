@@ -54,6 +54,7 @@ impl<'a> Call<'a> {
         let (name, got) = (self.name, self.args.len());
         let wanted = match (*arity.start(), *arity.end()) {
             (1, 1) => "1 argument".to_owned(),
+            (1, usize::MAX) => "at least 1 argument".to_owned(),
             (least, most) if least == most => format!("{least} arguments"),
             (least, usize::MAX) => format!("at least {least} arguments"),
             (least, most) => format!("{least} to {most} arguments"),
@@ -67,7 +68,8 @@ impl<'a> Call<'a> {
     }
 
     fn mismatch(&self, index: usize, wanted: &str) -> TemplateError {
-        self.error(format!("argument {} must be {wanted}, not {}", index + 1, kind(&self.args[index])))
+        let got = if matches!(self.args[index], Value::Nil) { "nil" } else { kind(&self.args[index]) };
+        self.error(format!("argument {} must be {wanted}, not {got}", index + 1))
     }
 
     pub(super) fn last(&self) -> &'a Value {

@@ -69,13 +69,14 @@ fn merge_all(call: &Call<'_>, overwrite: bool) -> Outcome {
     Ok(merged.into_value())
 }
 
-/// Dicts merge key by key. Otherwise a value that is empty in Go's sense gives way to one that is not; between two
-/// that are not, `overwrite` decides.
+/// Dicts merge key by key. Of other values, `overwrite` takes the new one; without it, the old one stays unless it is
+/// empty in Go's sense, and a new nil is none. The rules are mergo's, which Sprig uses.
 fn merge(into: &mut Dict, from: &Dict, overwrite: bool) {
     for (key, value) in from {
         match (into.get_mut(key), value) {
+            (_, Value::Nil) if !overwrite => {}
             (Some(Value::Map(old)), Value::Map(new)) => merge(Arc::make_mut(old), new, overwrite),
-            (Some(old), new) if new.is_truthy() && (overwrite || !old.is_truthy()) => *old = new.clone(),
+            (Some(old), new) if overwrite || !old.is_truthy() => *old = new.clone(),
             (Some(_), _) => {}
             (None, new) => {
                 into.insert(Arc::clone(key), new.clone());

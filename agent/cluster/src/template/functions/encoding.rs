@@ -19,9 +19,11 @@ fn hex(digest: &[u8]) -> Value {
     string(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// Where Sprig would hand on the text of the error as if it were the decoded text, this fails.
+/// Where Sprig would hand on the text of the error as if it were the decoded text, this fails. As in Go, line breaks
+/// do not count.
 fn b64dec(call: &Call<'_>) -> Outcome {
-    let bytes = STANDARD.decode(call.str(0)?).map_err(|error| call.error(error))?;
+    let encoded = call.str(0)?.replace(['\n', '\r'], "");
+    let bytes = STANDARD.decode(encoded).map_err(|error| call.error(error))?;
     String::from_utf8(bytes).map(string).map_err(|_| call.error("the decoded bytes are not UTF-8 text"))
 }
 

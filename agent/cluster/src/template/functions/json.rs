@@ -57,10 +57,20 @@ fn write(out: &mut String, json: &Json, html: bool, indent: Option<usize>) {
             out.push('}');
         }
         Json::String(text) => write_text(out, text, html),
+        Json::Number(number) if number.is_f64() => out.push_str(&float(number.as_f64().unwrap_or_default())),
         Json::Null | Json::Bool(_) | Json::Number(_) => {
             write!(out, "{json}").expect("a String takes all");
         }
     }
+}
+
+/// The digits that tell a float from every other, with an exponent where it is very small or large.
+fn float(number: f64) -> String {
+    if number == 0.0 || (1e-6..1e21).contains(&number.abs()) {
+        return number.to_string();
+    }
+    let written = format!("{number:e}");
+    if written.contains("e-") { written } else { written.replace('e', "e+") }
 }
 
 fn separate(out: &mut String, index: usize, indent: Option<usize>) {

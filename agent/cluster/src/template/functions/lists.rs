@@ -3,6 +3,7 @@
 use gotmpl::Value;
 
 use super::call::{Call, Function, Outcome, at_least, between, exactly};
+use super::math::integer;
 use crate::template::value::{IntoValue as _, equal, string, text_of};
 
 /// Most items that a function may make out of nothing.
@@ -49,15 +50,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         steps(call, 0, end, if end < 0 { -1 } else { 1 })
     }),
     exactly("untilStep", 3, |call| steps(call, call.int(0)?, call.int(1)?, call.int(2)?)),
-    between("seq", 0, 3, seq),
+    at_least("seq", 0, seq),
 ];
 
 fn rest(call: &Call<'_>) -> Outcome {
-    Ok(call.list(0)?.get(1..).map_or(Value::Nil, |items| items.to_vec().into_value()))
+    Ok(call.list(0)?.get(1..).unwrap_or_default().to_vec().into_value())
 }
 
 fn initial(call: &Call<'_>) -> Outcome {
-    Ok(call.list(0)?.split_last().map_or(Value::Nil, |(_, items)| items.to_vec().into_value()))
+    Ok(call.list(0)?.split_last().map_or(&[][..], |(_, items)| items).to_vec().into_value())
 }
 
 fn append(call: &Call<'_>) -> Outcome {
@@ -97,15 +98,22 @@ fn has(call: &Call<'_>) -> Outcome {
 
 fn slice(call: &Call<'_>) -> Outcome {
     let items = call.list(0)?;
-    let start = if call.args.len() > 1 { call.count(1)? } else { 0 };
-    let end = if call.args.len() > 2 { call.count(2)? } else { items.len() };
-    let part = items.get(start..end);
+    if items.is_empty() {
+        return Ok(Value::Nil);
+    }
+    let start = call.args.get(1).map_or(0, integer);
+    let end = call.args.get(2).map_or(i64::try_from(items.len()).unwrap_or(i64::MAX), integer);
+    let bounds = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+    let part = bounds.and_then(|(start, end)| items.get(start..end));
     part.map(|part| part.to_vec().into_value())
         .ok_or_else(|| call.error(format!("there is no {start}..{end} in a list of {}", items.len())))
 }
 
 fn chunk(call: &Call<'_>) -> Outcome {
-    let size = call.count(0)?.max(1);
+    let size = call.count(0)?;
+    if size == 0 {
+        return Err(call.error("argument 1 must not be 0"));
+    }
     Ok(call.list(1)?.chunks(size).map(|part| part.to_vec().into_value()).collect::<Vec<_>>().into_value())
 }
 

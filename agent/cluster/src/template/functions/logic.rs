@@ -2,12 +2,13 @@
 
 use gotmpl::{TemplateError, Value};
 
-use super::call::{Function, at_least, between, exactly};
+use super::call::{Function, at_least, exactly};
 use crate::template::value::{equal, kind, string, text_of, type_name};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    between("default", 1, 2, |call| {
-        Ok(if call.args.len() == 2 && call.last().is_truthy() { call.last().clone() } else { call.args[0].clone() })
+    at_least("default", 1, |call| {
+        let given = call.args.get(1).filter(|given| given.is_truthy());
+        Ok(given.unwrap_or(&call.args[0]).clone())
     }),
     exactly("empty", 1, |call| Ok(Value::Bool(!call.args[0].is_truthy()))),
     at_least("coalesce", 0, |call| Ok(call.args.iter().find(|value| value.is_truthy()).cloned().unwrap_or(Value::Nil))),
@@ -23,7 +24,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exactly("kindIs", 2, |call| Ok(Value::Bool(call.str(0)? == kind(&call.args[1])))),
     exactly("typeOf", 1, |call| Ok(string(type_name(&call.args[0])))),
     exactly("typeIs", 2, |call| Ok(Value::Bool(call.str(0)? == type_name(&call.args[1])))),
-    exactly("typeIsLike", 2, |call| Ok(Value::Bool(call.str(0)?.trim_start_matches('*') == type_name(&call.args[1])))),
+    // In Go it also takes a pointer for what it points at; there are no pointers here.
+    exactly("typeIsLike", 2, |call| Ok(Value::Bool(call.str(0)? == type_name(&call.args[1])))),
     exactly("deepEqual", 2, |call| Ok(Value::Bool(equal(&call.args[0], &call.args[1])))),
     exactly("deepCopy", 1, |call| Ok(call.args[0].clone())),
     exactly("mustDeepCopy", 1, |call| Ok(call.args[0].clone())),

@@ -18,7 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     at_least("max", 1, |call| Ok(Value::Int(integers(call).fold(i64::MIN, i64::max)))),
     at_least("biggest", 1, |call| Ok(Value::Int(integers(call).fold(i64::MIN, i64::max)))),
     at_least("min", 1, |call| Ok(Value::Int(integers(call).fold(i64::MAX, i64::min)))),
-    at_least("addf", 0, |call| Ok(Value::Float(tidy(floats(call).sum())))),
+    at_least("addf", 0, |call| Ok(Value::Float(tidy(floats(call).fold(0.0, |sum, next| sum + next))))),
     exactly("add1f", 1, |call| Ok(Value::Float(tidy(float(&call.args[0]) + 1.0)))),
     at_least("subf", 1, |call| Ok(Value::Float(folded(call, |a, b| tidy(a - b))))),
     at_least("mulf", 1, |call| Ok(Value::Float(folded(call, |a, b| tidy(a * b))))),
@@ -36,21 +36,40 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// Sprig's reading of anything as an integer: floats lose their fraction, and what is no number is 0.
-fn integer(value: &Value) -> i64 {
+pub(super) fn integer(value: &Value) -> i64 {
     match value {
         Value::Int(int) => *int,
         Value::Uint(uint) => i64::try_from(*uint).unwrap_or(i64::MAX),
         #[expect(clippy::cast_possible_truncation, reason = "to lose the fraction is what is asked for")]
         Value::Float(float) => *float as i64,
         Value::Bool(truth) => i64::from(*truth),
-        Value::String(text) => {
-            let whole = text.split_once('.').map_or(text.as_ref(), |(whole, zeros)| {
-                if zeros.bytes().all(|digit| digit == b'0') { whole } else { text }
-            });
-            whole.parse().unwrap_or(0)
-        }
+        Value::String(text) => integer_of(text).unwrap_or(0),
         Value::Nil | Value::List(_) | Value::Map(_) | Value::Function(_) => 0,
     }
+}
+
+/// An integer as Go's source would write it, so that `0x1f` is 31 and `0600` is 384; a fraction of zeros may follow.
+fn integer_of(text: &str) -> Option<i64> {
+    let whole = match text.split_once('.') {
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0') => whole,
+        _ => text,
+    };
+    let (sign, digits) = match whole.strip_prefix('-') {
+        Some(digits) => ("-", digits),
+        None => ("", whole.strip_prefix('+').unwrap_or(whole)),
+    };
+    let prefixes = [("0x", 16), ("0X", 16), ("0b", 2), ("0B", 2), ("0o", 8), ("0O", 8), ("0", 8)];
+    let prefixed = prefixes.iter().find_map(|(prefix, base)| Some((digits.strip_prefix(prefix)?, *base)));
+    let (digits, base) = prefixed.filter(|(digits, _)| !digits.is_empty()).unwrap_or((digits, 10));
+    // Underlines stand between digits, and after the prefix.
+    if digits.ends_with('_') || digits.contains("__") || (base == 10 && digits.starts_with('_')) {
+        return None;
+    }
+    let digits = digits.replace('_', "");
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    i64::from_str_radix(&format!("{sign}{digits}"), base).ok()
 }
 
 /// Sprig's reading of anything as a float: what is no number is 0.

@@ -9,37 +9,82 @@ use crate::template::value::{Dict, IntoValue as _, string};
 pub(super) const FUNCTIONS: &[Function] =
     &[exactly("semver", 1, parts), exactly("semverCompare", 2, |call| compare(call).map(Value::Bool))];
 
-/// A version of which the end may be missing.
-struct Partial {
-    version: Version,
+/// A limit on versions.
+struct Constraint {
+    operator: Operator,
+    /// Zeros stand for the numbers that are not given.
+    limit: Version,
     /// How many of major, minor and patch are given: 0 for a lone `*`.
     given: usize,
 }
 
-fn parse(call: &Call<'_>, text: &str) -> gotmpl::Result<Partial> {
-    read(text.trim()).ok_or_else(|| call.error(format!("`{text}` is not a semantic version")))
+#[derive(Clone, Copy)]
+enum Operator {
+    Equal,
+    Unequal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+    /// `~`: the last number that is given may grow.
+    Tilde,
+    /// `^`: the leftmost number that is not 0 may not change.
+    Caret,
 }
 
-fn read(text: &str) -> Option<Partial> {
+/// Longer ones before those they begin with.
+const OPERATORS: [(&str, Operator); 12] = [
+    ("!=", Operator::Unequal),
+    (">=", Operator::GreaterOrEqual),
+    ("=>", Operator::GreaterOrEqual),
+    ("<=", Operator::LessOrEqual),
+    ("=<", Operator::LessOrEqual),
+    ("~>", Operator::Tilde),
+    ("=", Operator::Equal),
+    (">", Operator::Greater),
+    ("<", Operator::Less),
+    ("~", Operator::Tilde),
+    ("^", Operator::Caret),
+    ("", Operator::Equal),
+];
+
+/// A version of which minor and patch may be missing, as in `v1.2`; a constraint may also write them as `x` or `*`.
+/// Gives how many numbers there are, too.
+fn read(text: &str, wildcards: bool) -> Option<(Version, usize)> {
     let text = text.strip_prefix('v').unwrap_or(text);
-    let (text, build) = text.split_once('+').unwrap_or((text, ""));
-    let (core, pre) = text.split_once('-').unwrap_or((text, ""));
+    let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
+    let (core, pre) = text.split_once('-').map_or((text, None), |(core, pre)| (core, Some(pre)));
+    if build == Some("") || pre == Some("") {
+        return None;
+    }
     let mut numbers = [0; 3];
     let mut given = 0;
+    let mut wild = false;
     for (index, part) in core.split('.').enumerate() {
-        if matches!(part, "x" | "X" | "*") {
-            break;
+        let number = numbers.get_mut(index)?;
+        if wildcards && matches!(part, "x" | "X" | "*") {
+            wild = true;
+        } else {
+            *number = part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())??;
         }
-        *numbers.get_mut(index)? = part.parse().ok()?;
-        given = index + 1;
+        if !wild {
+            given = index + 1;
+        }
     }
     let [major, minor, patch] = numbers;
-    let (pre, build) = (Prerelease::new(pre).ok()?, BuildMetadata::new(build).ok()?);
-    Some(Partial { version: Version { major, minor, patch, pre, build }, given })
+    let pre = Prerelease::new(pre.unwrap_or_default()).ok()?;
+    let build = BuildMetadata::new(build.unwrap_or_default()).ok()?;
+    Some((Version { major, minor, patch, pre, build }, given))
+}
+
+fn version(call: &Call<'_>, index: usize) -> gotmpl::Result<Version> {
+    let text = call.str(index)?;
+    let read = read(text, false).map(|(version, _)| version);
+    read.ok_or_else(|| call.error(format!("`{text}` is not a semantic version")))
 }
 
 fn parts(call: &Call<'_>) -> Outcome {
-    let Partial { version, .. } = parse(call, call.str(0)?)?;
+    let version = version(call, 0)?;
     let number = |number: u64| Value::Int(i64::try_from(number).unwrap_or(i64::MAX));
     let dict: Dict = [
         ("Major", number(version.major)),
@@ -55,81 +100,87 @@ fn parts(call: &Call<'_>) -> Outcome {
 }
 
 fn compare(call: &Call<'_>) -> gotmpl::Result<bool> {
-    let version = parse(call, call.str(1)?)?.version;
-    for alternative in call.str(0)?.split("||") {
-        let mut all = true;
-        for constraint in words(alternative) {
-            all &= satisfies(call, &version, &constraint)?;
+    let text = call.str(0)?;
+    let improper = || call.error(format!("`{text}` is not a constraint on versions"));
+    let alternatives: Option<Vec<_>> = text.split("||").map(constraints).collect();
+    let alternatives = alternatives.ok_or_else(improper)?;
+    let version = version(call, 1)?;
+    Ok(alternatives.iter().any(|all| {
+        // A prerelease is only meant where a constraint beside this one speaks of prereleases.
+        let meant = version.pre.is_empty() || all.iter().any(|constraint| !constraint.limit.pre.is_empty());
+        meant && all.iter().all(|constraint| constraint.allows(&version))
+    }))
+}
+
+/// The constraints between commas or blanks. A range `1.2 - 1.4` is two of them.
+fn constraints(text: &str) -> Option<Vec<Constraint>> {
+    let mut constraints = Vec::new();
+    let mut rest = text.trim_start();
+    loop {
+        let (sign, operator) = OPERATORS.iter().find(|(sign, _)| rest.starts_with(sign))?;
+        let (first, after) = first_word(rest[sign.len()..].trim_start());
+        let (limit, given) = read(first, true)?;
+        rest = after.trim_start();
+        match rest.strip_prefix("- ") {
+            Some(last) if sign.is_empty() => {
+                let (last, after) = first_word(last.trim_start());
+                constraints.push(Constraint { operator: Operator::GreaterOrEqual, limit, given });
+                let (limit, given) = read(last, true)?;
+                constraints.push(Constraint { operator: Operator::LessOrEqual, limit, given });
+                rest = after.trim_start();
+            }
+            _ => constraints.push(Constraint { operator: *operator, limit, given }),
         }
-        if all {
-            return Ok(true);
+        rest = match rest.strip_prefix(',') {
+            Some(next) => next.trim_start(),
+            None if rest.is_empty() => return Some(constraints),
+            None => rest,
+        };
+    }
+}
+
+/// What stands before the next blank or comma, and the rest.
+fn first_word(text: &str) -> (&str, &str) {
+    text.split_at(text.find([' ', '\t', ',']).unwrap_or(text.len()))
+}
+
+impl Constraint {
+    /// The rules of `github.com/Masterminds/semver`, which Sprig uses; prereleases are looked at before.
+    fn allows(&self, version: &Version) -> bool {
+        let Self { limit, given, .. } = self;
+        let order = version.cmp_precedence(limit);
+        let same_major = version.major == limit.major;
+        let same_minor = same_major && version.minor == limit.minor;
+        // Whether it is one of the versions that a limit like 1.2 stands for.
+        let covered = match given {
+            0 => true,
+            1 => same_major,
+            2 => same_minor,
+            _ => order.is_eq(),
+        };
+        match self.operator {
+            Operator::Equal if *given == 3 => covered,
+            Operator::Equal => order.is_ge() && covered,
+            Operator::Unequal => !covered,
+            Operator::Greater => order.is_gt() && !(*given < 3 && covered),
+            Operator::GreaterOrEqual => order.is_ge(),
+            Operator::Less => order.is_lt(),
+            Operator::LessOrEqual => order.is_le() || covered,
+            Operator::Tilde => order.is_ge() && if *given < 2 { covered } else { same_minor },
+            Operator::Caret => order.is_ge() && self.is_compatible(version),
         }
     }
-    Ok(false)
-}
 
-/// The constraints between commas or blanks, each operator joined with its version.
-fn words(text: &str) -> Vec<String> {
-    let mut constraints: Vec<String> = Vec::new();
-    for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
-        match constraints.last_mut() {
-            Some(last) if last.bytes().all(|byte| OPERATORS.contains(&byte)) => last.push_str(word),
-            _ => constraints.push(word.to_owned()),
+    /// For a version that is not below the limit.
+    fn is_compatible(&self, version: &Version) -> bool {
+        let same_major = version.major == self.limit.major;
+        let same_minor = same_major && version.minor == self.limit.minor;
+        match (&self.limit, self.given) {
+            (_, 0) => true,
+            (_, 1) => same_major,
+            (Version { major: 1.., .. }, _) => same_major,
+            (Version { minor: 1.., .. }, _) | (_, 2) => same_minor,
+            _ => same_minor && version.patch == self.limit.patch,
         }
     }
-    constraints
-}
-
-const OPERATORS: [u8; 6] = *b"=!<>~^";
-
-fn satisfies(call: &Call<'_>, version: &Version, constraint: &str) -> gotmpl::Result<bool> {
-    let split = constraint.bytes().take_while(|byte| OPERATORS.contains(byte)).count();
-    let (operator, text) = constraint.split_at(split);
-    let limit = parse(call, text)?;
-    // A prerelease is only meant where the constraint speaks of prereleases.
-    if !version.pre.is_empty() && limit.version.pre.is_empty() {
-        return Ok(false);
-    }
-    let above = beyond(&limit.version, limit.given);
-    let within = if limit.given == 3 {
-        version.cmp_precedence(&limit.version).is_eq()
-    } else {
-        version >= &limit.version && below(version, above)
-    };
-    Ok(match operator {
-        "" | "=" | "==" => within,
-        "!=" => !within,
-        ">" => version > &limit.version && !(limit.given < 3 && within),
-        ">=" | "=>" => version >= &limit.version,
-        "<" => version < &limit.version,
-        "<=" | "=<" => version <= &limit.version || within,
-        "~" | "~>" => version >= &limit.version && below(version, beyond(&limit.version, limit.given.min(2))),
-        "^" => version >= &limit.version && below(version, beyond(&limit.version, caret(&limit))),
-        _ => return Err(call.error(format!("`{operator}` is not an operator"))),
-    })
-}
-
-fn below(version: &Version, limit: Option<Version>) -> bool {
-    limit.is_none_or(|limit| version < &limit)
-}
-
-/// The leftmost number that is not 0 may not change.
-fn caret(limit: &Partial) -> usize {
-    match limit.version {
-        Version { major: 0, minor: 0, .. } => limit.given.min(3),
-        Version { major: 0, .. } => limit.given.min(2),
-        _ => limit.given.min(1),
-    }
-}
-
-/// The first version past all that agree with `version` in its first `given` numbers; None past the last.
-fn beyond(version: &Version, given: usize) -> Option<Version> {
-    let Version { major, minor, patch, .. } = *version;
-    let next = match given {
-        0 => return None,
-        1 => Version::new(major + 1, 0, 0),
-        2 => Version::new(major, minor + 1, 0),
-        _ => Version::new(major, minor, patch + 1),
-    };
-    Some(next)
 }

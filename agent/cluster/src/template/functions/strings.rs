@@ -6,10 +6,10 @@ use super::call::{Call, Function, Outcome, at_least, exactly};
 use crate::template::value::{Dict, IntoValue as _, string, text_of};
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    exactly("upper", 1, |call| Ok(string(call.str(0)?.to_uppercase()))),
-    exactly("lower", 1, |call| Ok(string(call.str(0)?.to_lowercase()))),
-    exactly("title", 1, |call| Ok(string(each_word(call.str(0)?, |first| first.to_uppercase().collect())))),
-    exactly("untitle", 1, |call| Ok(string(each_word(call.str(0)?, |first| first.to_lowercase().collect())))),
+    exactly("upper", 1, |call| Ok(string(call.str(0)?.chars().map(upper).collect::<String>()))),
+    exactly("lower", 1, |call| Ok(string(call.str(0)?.chars().map(lower).collect::<String>()))),
+    exactly("title", 1, |call| Ok(string(each_first(call.str(0)?, separates, upper)))),
+    exactly("untitle", 1, |call| Ok(string(each_first(call.str(0)?, char::is_whitespace, lower)))),
     exactly("initials", 1, |call| {
         Ok(string(call.str(0)?.split_whitespace().filter_map(|word| word.chars().next()).collect::<String>()))
     }),
@@ -47,29 +47,50 @@ pub(super) const FUNCTIONS: &[Function] = &[
     at_least("cat", 0, |call| Ok(each_present(call, |text| text))),
     exactly("indent", 2, |call| Ok(string(indented(call.count(0)?, call.str(1)?)))),
     exactly("nindent", 2, |call| Ok(string(format!("\n{}", indented(call.count(0)?, call.str(1)?))))),
-    exactly("split", 2, |call| Ok(parts(call.str(1)?.split(call.str(0)?)))),
-    exactly("splitn", 3, |call| Ok(parts(call.str(2)?.splitn(call.count(1)?, call.str(0)?)))),
-    exactly("splitList", 2, |call| Ok(call.str(1)?.split(call.str(0)?).map(string).collect::<Vec<_>>().into_value())),
+    exactly("split", 2, |call| Ok(numbered(split(call.str(1)?, call.str(0)?, usize::MAX)))),
+    exactly("splitn", 3, |call| {
+        let limit = usize::try_from(call.int(1)?).unwrap_or(usize::MAX);
+        Ok(numbered(split(call.str(2)?, call.str(0)?, limit)))
+    }),
+    exactly("splitList", 2, |call| {
+        let parts = split(call.str(1)?, call.str(0)?, usize::MAX);
+        Ok(parts.into_iter().map(string).collect::<Vec<_>>().into_value())
+    }),
     exactly("join", 2, join),
-    exactly("swapcase", 1, |call| Ok(string(call.str(0)?.chars().flat_map(swapped).collect::<String>()))),
+    exactly("swapcase", 1, |call| Ok(string(call.str(0)?.chars().map(swapped).collect::<String>()))),
 ];
 
-fn each_word(text: &str, change: fn(char) -> String) -> String {
-    let mut start = true;
-    let mut changed = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if start && !letter.is_whitespace() {
-            changed.push_str(&change(letter));
-        } else {
-            changed.push(letter);
-        }
-        start = letter.is_whitespace();
+/// As in Go, a letter becomes one letter: `ß`, which has no upper case of that kind, stays.
+fn upper(letter: char) -> char {
+    let mut upper = letter.to_uppercase();
+    match (upper.next(), upper.next()) {
+        (Some(upper), None) => upper,
+        _ => letter,
     }
-    changed
 }
 
-fn swapped(letter: char) -> Vec<char> {
-    if letter.is_uppercase() { letter.to_lowercase().collect() } else { letter.to_uppercase().collect() }
+fn lower(letter: char) -> char {
+    letter.to_lowercase().next().unwrap_or(letter)
+}
+
+fn swapped(letter: char) -> char {
+    if letter.is_uppercase() { lower(letter) } else { upper(letter) }
+}
+
+/// Go's idea of what stands between words.
+fn separates(letter: char) -> bool {
+    if letter.is_ascii() { !letter.is_ascii_alphanumeric() && letter != '_' } else { letter.is_whitespace() }
+}
+
+/// Changes the first letter of each word.
+fn each_first(text: &str, separates: fn(char) -> bool, change: fn(char) -> char) -> String {
+    let mut first = true;
+    let changed = text.chars().map(|letter| {
+        let changed = if first { change(letter) } else { letter };
+        first = separates(letter);
+        changed
+    });
+    changed.collect()
 }
 
 fn trim_all(call: &Call<'_>) -> Outcome {
@@ -95,8 +116,12 @@ fn trunc(call: &Call<'_>) -> Outcome {
 
 fn substr(call: &Call<'_>) -> Outcome {
     let (start, end, text) = (call.int(0)?, call.int(1)?, call.str(2)?);
-    let end = usize::try_from(end).map_or(text.len(), |end| end.min(text.len()));
-    Ok(string(cut(text, usize::try_from(start).unwrap_or(0), end)))
+    let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    let (start, end) = if start < 0 { (0, end) } else { (start, if end < 0 { length } else { end.min(length) }) };
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(from), Ok(to)) if from <= to && to <= text.len() => Ok(string(cut(text, from, to))),
+        _ => Err(call.error(format!("there is no {start}..{end} in a text of {length} bytes"))),
+    }
 }
 
 fn abbrev(call: &Call<'_>) -> Outcome {
@@ -133,14 +158,19 @@ fn go_quoted(text: &str) -> String {
             _ if letter.is_ascii_control() => {
                 write!(quoted, "\\x{:02x}", u32::from(letter)).expect("a String takes all");
             }
-            _ if letter.is_control() || "\u{a0}\u{2028}\u{2029}\u{feff}".contains(letter) => {
-                write!(quoted, "\\u{:04x}", u32::from(letter)).expect("a String takes all");
-            }
-            _ => quoted.push(letter),
+            _ if letter.is_ascii() || is_printable(letter) => quoted.push(letter),
+            '\u{10000}'.. => write!(quoted, "\\U{:08x}", u32::from(letter)).expect("a String takes all"),
+            _ => write!(quoted, "\\u{:04x}", u32::from(letter)).expect("a String takes all"),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// Whether a letter leaves a mark of its own on paper, as the debug form of texts sees it. After another letter,
+/// because alone it also escapes the marks that join the letter before.
+fn is_printable(letter: char) -> bool {
+    ['a', letter].iter().collect::<String>().escape_debug().count() == 2
 }
 
 fn indented(spaces: usize, text: &str) -> String {
@@ -148,8 +178,19 @@ fn indented(spaces: usize, text: &str) -> String {
     format!("{pad}{}", text.replace('\n', &format!("\n{pad}")))
 }
 
-fn parts<'a>(parts: impl Iterator<Item = &'a str>) -> Value {
-    parts.enumerate().map(|(index, part)| (format!("_{index}").into(), string(part))).collect::<Dict>().into_value()
+/// At most `limit` parts, of which the last is the rest. As in Go, nothing separates letters.
+fn split<'a>(text: &'a str, separator: &str, limit: usize) -> Vec<&'a str> {
+    if !separator.is_empty() || limit == 0 {
+        return text.splitn(limit, separator).collect();
+    }
+    let starts = text.char_indices().map(|(start, _)| start).take(limit);
+    let ends = text.char_indices().map(|(start, _)| start).take(limit).skip(1).chain([text.len()]);
+    starts.zip(ends).map(|(start, end)| &text[start..end]).collect()
+}
+
+fn numbered(parts: Vec<&str>) -> Value {
+    let named = parts.into_iter().enumerate().map(|(index, part)| (format!("_{index}").into(), string(part)));
+    named.collect::<Dict>().into_value()
 }
 
 fn join(call: &Call<'_>) -> Outcome {

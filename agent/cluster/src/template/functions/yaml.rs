@@ -10,7 +10,6 @@ use crate::template::value::{from_json, kind, string, to_json};
 pub(super) const FUNCTIONS: &[Function] = &[
     exactly("toYaml", 1, to),
     exactly("toYamlPretty", 1, to),
-    exactly("mustToYaml", 1, to),
     exactly("fromYaml", 1, |call| from(call, "map")),
     exactly("fromYamlArray", 1, |call| from(call, "slice")),
 ];
@@ -18,7 +17,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn to(call: &Call<'_>) -> Outcome {
     let options = serde_yaml::ser_options! { folded_wrap_chars: usize::MAX };
     let text = written(&to_json(&call.args[0]), options).map_err(|error| call.error(error))?;
-    Ok(string(text.trim_end_matches('\n')))
+    Ok(string(text.strip_suffix('\n').unwrap_or(&text)))
 }
 
 fn written(json: &Json, options: SerializerOptions) -> Result<String, serde_yaml::ser::Error> {
