@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use iter8_cluster::names::Group;
-use iter8_core::{ExitCode, Experiment, Phase};
+use iter8_cluster::error::{ClusterError, Failure, chain};
+use iter8_cluster::names::{Group, Revision};
+use iter8_cluster::result_secret::ResultSecret;
+use iter8_core::{ExitCode, Experiment, GoDuration, Phase};
 use kube::{Client, Config};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 
-use crate::runner::{Event, EventKind, Identity, RunError, chain, run};
-use crate::secret_store::SecretStore;
+use crate::runner::{Event, EventKind, Identity, RunError, run};
 use crate::shutdown::cancel_on_signal;
 
 /// Runs experiments inside a Kubernetes cluster.
@@ -47,6 +48,9 @@ struct RunArgs {
     /// Add to what earlier loops left, because more loops may follow
     #[arg(long = "loop")]
     recurring: bool,
+    /// How long an outage of the API server is waited out, each time that the result is read or written
+    #[arg(long, hide = true, default_value = "60s")]
+    patience: GoDuration,
     /// How much to log
     #[arg(long, value_enum, default_value = "info")]
     log_level: LogLevel,
@@ -81,13 +85,22 @@ enum StartError {
 }
 
 impl StartError {
-    const fn code(&self) -> ExitCode {
+    fn code(&self) -> ExitCode {
         match self {
             Self::File { .. } | Self::Spec(_) => ExitCode::Usage,
+            Self::Run(RunError::Load(source) | RunError::Save(source)) if is_refusal(source.as_ref()) => {
+                ExitCode::NotAllowed
+            }
             Self::Config(_) | Self::Run(_) => ExitCode::Cluster,
             Self::Signals(_) => ExitCode::Internal,
         }
     }
+}
+
+/// Whether the cluster did not allow something.
+fn is_refusal(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let failure = error.downcast_ref::<ClusterError>().and_then(ClusterError::failure);
+    matches!(failure, Some(Failure::Unauthorized | Failure::Forbidden))
 }
 
 impl Args {
@@ -110,7 +123,14 @@ async fn run_experiment(args: &RunArgs) -> Result<ExitCode, StartError> {
     let text = std::fs::read_to_string(&path).map_err(|source| StartError::File { path, source })?;
     let experiment = Experiment::parse(&text)?;
     let client = client(args.kubeconfig.as_deref()).await?;
-    let store = SecretStore::new(client.clone(), &args.namespace, &args.result_secret);
+    let store = ResultSecret::new(
+        client.clone(),
+        &args.namespace,
+        &args.result_secret,
+        args.group.clone(),
+        Revision(args.revision),
+        args.patience.0,
+    );
     let identity = Identity {
         group: args.group.to_string(),
         namespace: args.namespace.clone(),

@@ -7,7 +7,7 @@
 pub mod args;
 pub mod redact;
 pub mod runner;
-pub mod secret_store;
+mod secret_store;
 pub mod shutdown;
 pub mod store;
 pub mod tasks;

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use iter8_core::GoDuration;
 use kube::core::Status;
 
 use crate::names::{Group, Revision};
@@ -119,7 +120,7 @@ pub enum ClusterError {
         namespace: String,
     },
     /// Something did not happen in time.
-    #[error("{what} took longer than {} s", .limit.as_secs())]
+    #[error("{what} took longer than {}", GoDuration(*.limit))]
     TimedOut {
         /// What was waited for.
         what: String,
@@ -213,6 +214,31 @@ impl ClusterError {
     }
 }
 
+/// An error with its causes, as one sentence. Of an answer of the API server it holds the server's message alone, and
+/// causes that the text already holds are not repeated.
+pub fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = shown(error);
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = shown(cause);
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+fn shown(error: &(dyn StdError + 'static)) -> String {
+    // Its own text is that of a debugger.
+    let answer = match error.downcast_ref() {
+        Some(kube::Error::Api(status)) => Some(status),
+        _ => None,
+    };
+    let message = answer.map(|status| status.message.trim()).filter(|message| !message.is_empty());
+    message.map_or_else(|| error.to_string(), str::to_owned)
+}
+
 fn is_missing_namespace(status: &Status) -> bool {
     let kind = status.details.as_ref().map(|details| details.kind.as_str());
     status.code == 404 && (kind == Some("namespaces") || status.message.starts_with("namespaces \""))
@@ -252,6 +278,16 @@ mod tests {
         let terminating = "unable to create new content in namespace shop because it is being terminated";
         assert!(matches!(answered(403, terminating), ClusterError::NamespaceTerminating(_)));
         assert!(matches!(answered(404, "jobs.batch \"x\" not found"), ClusterError::Api { .. }));
+    }
+
+    #[test]
+    fn a_chain_shows_the_message_of_an_answer_and_no_cause_twice() {
+        assert_eq!(
+            chain(&answered(403, "jobs.batch is forbidden: User \"eve\" cannot patch")),
+            "cannot apply job.batch/iter8-a-1 in namespace shop: jobs.batch is forbidden: User \"eve\" cannot patch"
+        );
+        let io = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        assert_eq!(chain(&std::io::Error::other(io)), "no such file");
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub mod plan;
 pub mod preflight;
 pub mod preview;
 pub mod result;
+pub mod result_secret;
 mod survey;
 pub mod template;
 pub mod watch;

@@ -6,6 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
+use iter8_cluster::error::chain;
 use iter8_core::result::{ExperimentResult, Phase, StepStatus};
 use iter8_core::{Experiment, Verdict};
 use jiff::Timestamp;
@@ -197,19 +198,4 @@ impl<S: ResultStore> Run<'_, S> {
 fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("without a message").to_owned()
-}
-
-/// An error with its causes, as one sentence.
-pub(crate) fn chain(error: &(dyn std::error::Error + '_)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
