@@ -1,7 +1,8 @@
 //! Whether the generator measured the target or itself: what it observed of itself in, faults out. Pure.
 //!
 //! That the target holds all connections is the target's doing: those requests wait, and their waiting is part of their
-//! latency. Only what the generator itself did wrong makes a measurement invalid.
+//! latency. Requests that were never sent are part of nothing, so that a run which could not send a good part of its load
+//! says less of the target than it seems to.
 
 use std::fmt;
 use std::time::Duration;
@@ -26,6 +27,13 @@ pub enum Fault {
         /// Of how long.
         elapsed: Duration,
     },
+    /// Connections ran out: requests waited for one until the run ended.
+    NotSent {
+        /// How many.
+        dropped: u64,
+        /// Of how many.
+        offered: u64,
+    },
 }
 
 /// Below this a lag is not worth a word: what a timer and a busy runtime cost on a small shared machine.
@@ -34,6 +42,8 @@ const LAG_FLOOR: Duration = Duration::from_millis(5);
 const LAG_SHARE: f64 = 0.05;
 /// The share of the run that throttling may take.
 const THROTTLED_SHARE: f64 = 0.01;
+/// The share of the requests that may stay unsent.
+const DROPPED_SHARE: f64 = 0.01;
 /// Fewer requests say nothing about a 99th percentile.
 const LAG_SAMPLES: u64 = 100;
 
@@ -47,7 +57,11 @@ pub(crate) fn certify(report: &Report, throttling: Throttling) -> Vec<Fault> {
     let elapsed = report.elapsed;
     let is_throttled = throttling.stopped > elapsed.mul_f64(THROTTLED_SHARE);
     let throttled = is_throttled.then_some(Fault::Throttled { stopped: throttling.stopped, elapsed });
-    lag.into_iter().chain(throttled).collect()
+    let (dropped, offered) = (report.dropped, report.offered);
+    // A run that was stopped did not mean to send the rest.
+    let is_short = !report.interrupted && dropped as f64 > offered as f64 * DROPPED_SHARE;
+    let not_sent = is_short.then_some(Fault::NotSent { dropped, offered });
+    lag.into_iter().chain(throttled).chain(not_sent).collect()
 }
 
 impl fmt::Display for Fault {
@@ -60,6 +74,10 @@ impl fmt::Display for Fault {
             Self::Throttled { stopped, elapsed } => write!(
                 f,
                 "the CPU limit of its container stopped the load generator for {stopped:.1?} of {elapsed:.1?}: raise or remove the limit"
+            ),
+            Self::NotSent { dropped, offered } => write!(
+                f,
+                "{dropped} of {offered} requests were never sent, because no connection was free until the end: raise connections, or lower the rate to what the target can take"
             ),
         }
     }
@@ -100,5 +118,13 @@ mod tests {
         let stopped = |millis| Throttling { stopped: Duration::from_millis(millis) };
         assert_eq!(certify(&report, stopped(50)), []);
         assert!(matches!(certify(&report, stopped(500))[..], [Fault::Throttled { .. }]));
+    }
+    #[test]
+    fn requests_that_were_never_sent_count_unless_the_run_was_stopped() {
+        let of = |dropped, interrupted| Report { offered: 1000, dropped, interrupted, ..Report::default() };
+        let faults = |dropped, interrupted| certify(&of(dropped, interrupted), Throttling::default());
+        assert_eq!(faults(10, false), []);
+        assert_eq!(faults(11, false), [Fault::NotSent { dropped: 11, offered: 1000 }]);
+        assert_eq!(faults(900, true), []);
     }
 }
