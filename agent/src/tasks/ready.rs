@@ -4,6 +4,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use iter8_cluster::error::chain;
 use iter8_core::GoDuration;
 use iter8_core::task::ready::{Ready, ReadyKind};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
@@ -35,30 +36,31 @@ pub(super) async fn run(inputs: &Ready, context: TaskContext<'_>) -> Result<Stri
     let client = context.client.ok_or(TaskError::NoCluster)?;
     let namespace = inputs.namespace.as_ref().map_or(context.namespace, |namespace| namespace.0.as_str());
     let timeout = inputs.timeout();
+    let mut lacking = vec!["the API server has not answered yet".to_owned()];
     let wait = async {
         loop {
-            let missing = missing(client, namespace, inputs).await?;
-            if missing.is_empty() {
+            lacking = missing(client, namespace, inputs).await?;
+            if lacking.is_empty() {
                 await_routes(client, namespace, inputs).await;
                 return Ok::<_, TaskError>(());
             }
-            (context.progress)(format!("waiting: {}", missing.join("; ")));
+            (context.progress)(format!("waiting: {}", lacking.join("; ")));
             tokio::time::sleep(POLL).await;
         }
     };
-    tokio::select! {
+    let waited = tokio::select! {
         biased;
         () = context.cancel.cancelled() => return Err(TaskError::Cancelled),
-        waited = tokio::time::timeout(timeout, wait) => match waited {
-            Ok(answer) => answer?,
-            Err(_) => {
-                let missing = missing(client, namespace, inputs).await?.join("; ");
-                // It may have become ready at the last instant.
-                if !missing.is_empty() {
-                    return Err(TaskError::NotReady { timeout: GoDuration(timeout), missing });
-                }
-            }
-        },
+        waited = tokio::time::timeout(timeout, wait) => waited,
+    };
+    match waited {
+        Ok(answer) => answer?,
+        // Only the connections were still waited for.
+        Err(_) if lacking.is_empty() => {}
+        // What was missing when they were last looked at: the API server may have gone away since.
+        Err(_) => {
+            return Err(TaskError::NotReady { timeout: GoDuration(timeout), missing: lacking.join("; ") });
+        }
     }
     let names: Vec<String> = inputs.objects().iter().map(|(kind, name)| format!("{} {name}", kind.noun())).collect();
     Ok(format!("ready: {}", names.join(", ")))
@@ -95,26 +97,26 @@ async fn missing(client: &kube::Client, namespace: &str, inputs: &Ready) -> Resu
     let mut missing = Vec::new();
     for (kind, name) in inputs.objects() {
         let object = format!("{} {namespace}/{name}", kind.noun());
-        let unreadable = |source| TaskError::Unreadable { object: object.clone(), source: Box::new(source) };
-        let found = match api(client, namespace, kind).get_opt(name).await {
-            Ok(found) => found,
+        match state(client, namespace, kind, name).await {
+            Ok(Readiness::Ready) => {}
+            Ok(Readiness::Missing(what)) => missing.push(format!("{object} {what}")),
             // The server restarts, or a resource is just being installed: the same as not ready yet.
-            Err(error) if is_transient(&error) => {
-                missing.push(format!("{object} cannot be read: {error}"));
-                continue;
-            }
-            Err(error) => return Err(unreadable(error)),
-        };
-        let found = found.map(|object| serde_json::to_value(object).unwrap_or_default());
-        let slices = match (kind, &found) {
-            (ReadyKind::Service, Some(_)) => endpoint_slices(client, namespace, name).await.map_err(unreadable)?,
-            _ => Vec::new(),
-        };
-        if let Readiness::Missing(what) = readiness(kind, found.as_ref(), &slices) {
-            missing.push(format!("{object} {what}"));
+            Err(error) if is_transient(&error) => missing.push(format!("{object} cannot be read: {}", chain(&error))),
+            Err(error) => return Err(TaskError::Unreadable { object, source: Box::new(error) }),
         }
     }
     Ok(missing)
+}
+
+/// Whether an object of the cluster is ready.
+async fn state(client: &kube::Client, namespace: &str, kind: ReadyKind, name: &str) -> Result<Readiness, kube::Error> {
+    let found = api(client, namespace, kind).get_opt(name).await?;
+    let found = found.map(|object| serde_json::to_value(object).unwrap_or_default());
+    let slices = match (kind, &found) {
+        (ReadyKind::Service, Some(_)) => endpoint_slices(client, namespace, name).await?,
+        _ => Vec::new(),
+    };
+    Ok(readiness(kind, found.as_ref(), &slices))
 }
 
 /// Whether `object` is ready. `slices` are the EndpointSlices of a Service; other kinds need none.
