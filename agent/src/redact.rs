@@ -1,8 +1,11 @@
 //! Keeps credentials out of results, logs and messages: knows the secret texts of an experiment and blots them out
 //! wherever they turn up, for example in the body of an answer that echoes its request.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use iter8_core::scalar::Text;
 use iter8_core::{Experiment, ExperimentResult, Task};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 /// What stands in place of a secret.
@@ -30,11 +33,8 @@ impl Redactor {
                 Task::Http(http) => {
                     let named = http.headers.iter().filter(|(name, _)| is_secret(name));
                     secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
-                    if let Some(url) = http.url.as_ref().and_then(|url| Url::parse(&url.0).ok()) {
-                        secrets.extend(url.password().map(str::to_owned));
-                        let query = url.query_pairs().filter(|(name, _)| is_secret(name));
-                        secrets.extend(query.map(|(_, value)| value.into_owned()));
-                    }
+                    let url = http.url.as_ref().and_then(|url| Url::parse(url.0.trim()).ok());
+                    secrets.extend(url.iter().flat_map(of_url));
                 }
                 Task::Ready(_) | Task::Assess(_) => {}
             }
@@ -50,14 +50,32 @@ impl Redactor {
         self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
     }
 
+    /// `text`, which may have been cut off anywhere, without secrets and without the beginning of one at its end.
+    fn clean_cut(&self, text: &str) -> String {
+        let cleaned = self.clean(text);
+        let begun = |secret: &str| {
+            let ends = secret.char_indices().map(|(end, _)| end).filter(|end| *end >= SECRET_MIN_LEN);
+            ends.filter(|end| cleaned.ends_with(&secret[..*end])).max()
+        };
+        match self.secrets.iter().filter_map(|secret| begun(secret)).max() {
+            Some(length) => format!("{}{REDACTED}", &cleaned[..cleaned.len() - length]),
+            None => cleaned,
+        }
+    }
+
     /// Takes the secrets out of everything in `result` that holds free text.
     pub fn clean_result(&self, result: &mut ExperimentResult) {
         if self.secrets.is_empty() {
             return;
         }
+        // Of answers only the beginning is kept.
+        let errors = result.load.values_mut().flat_map(|details| &mut details.errors);
+        for sample in errors.flat_map(|error| &mut error.first) {
+            *sample = self.clean_cut(sample);
+        }
         let details = result.load.values_mut().flat_map(|details| {
-            let errors = details.errors.iter_mut().flat_map(|error| error.first.iter_mut().chain([&mut error.kind]));
-            errors.chain([&mut details.target]).chain(&mut details.faults)
+            let kinds = details.errors.iter_mut().map(|error| &mut error.kind);
+            kinds.chain([&mut details.target]).chain(&mut details.faults)
         });
         let series = result.metrics.values_mut().flat_map(|metric| &mut metric.versions);
         let sources = series.filter_map(|series| series.latest.as_mut()?.source.as_mut());
@@ -93,6 +111,28 @@ pub fn shown_url(url: &Url) -> String {
     shown.into()
 }
 
+/// The secrets in a URL, in each form in which they may turn up: as they are written, as they are meant, and as they go
+/// over the wire (RFC 7617). Without a password the user is one.
+fn of_url(url: &Url) -> Vec<String> {
+    let meant = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let mut secrets = Vec::new();
+    let (user, password) = (url.username(), url.password());
+    if !user.is_empty() || password.is_some() {
+        let secret = password.filter(|password| !password.is_empty()).unwrap_or(user);
+        secrets.extend([secret.to_owned(), meant(secret)]);
+        let password = password.unwrap_or_default();
+        secrets.extend(
+            [format!("{user}:{password}"), meant(&format!("{user}:{password}"))].map(|pair| STANDARD.encode(pair)),
+        );
+    }
+    for pair in url.query().unwrap_or_default().split('&') {
+        if let Some((_, value)) = pair.split_once('=').filter(|(name, _)| is_secret(&meant(name))) {
+            secrets.extend([value.to_owned(), meant(&value.replace('+', " "))]);
+        }
+    }
+    secrets
+}
+
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");
     SECRET_NAMES.iter().any(|secret| name.contains(secret))
@@ -117,6 +157,28 @@ mod tests {
     fn secrets_are_taken_out_wherever_they_stand() {
         let cleaned = redactor().clean("got Bearer s3cr3t-t0ken, s3cr3t-t0ken, k3yk3y, pa55word, q1w2e3 and text/html");
         assert_eq!(cleaned, "got [redacted], [redacted], [redacted], [redacted], [redacted] and text/html");
+    }
+
+    #[test]
+    fn secrets_of_a_url_are_known_in_every_form() {
+        let spec = "spec: [{task: http, with: {url: 'http://me:p%40ssw@a/?api_key=a%2Fbc%2Bd'}}, {task: http, with: {url: 'http://tok3n@a'}}]";
+        let redactor = Redactor::of(&Experiment::parse(spec).unwrap());
+        // bWU6cEBzc3c= is me:p@ssw, dG9rM246 is tok3n:
+        let cleaned = redactor.clean("me:p%40ssw, p@ssw, bWU6cEBzc3c=, a%2Fbc%2Bd, a/bc+d, tok3n, dG9rM246");
+        assert_eq!(cleaned, "me:[redacted], [redacted], [redacted], [redacted], [redacted], [redacted], [redacted]");
+    }
+
+    #[test]
+    fn the_beginning_of_a_secret_is_taken_from_the_end_of_what_was_cut_off() {
+        for (cut, cleaned) in [
+            ("said k3yk", "said [redacted]"),
+            ("said Bearer s3cr", "said [redacted]"),
+            ("said s3cr3t-t0ken", "said [redacted]"),
+            ("said k3y", "said k3y"),
+            ("k3yk said", "k3yk said"),
+        ] {
+            assert_eq!(redactor().clean_cut(cut), cleaned);
+        }
     }
 
     #[test]
