@@ -8,14 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use iter8_cluster::chart::{Chart, Release, coalesce, render};
 use iter8_cluster::names::{Group, Revision, SPEC_KEY};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::oracle::{Answer, ask};
 use crate::repository;
 
 /// A values file. Its opening comment says what it is about; lines of it may be directives:
-/// `# release: {name: …, namespace: …, revision: …}`, `# refused by: both`, `iter8 alone` or `Helm alone`, and
-/// `# differs: WHY`.
+/// `# release: {name: …, namespace: …, revision: …}`, `# refused by: both` or `iter8 alone`, and `# differs: WHY`.
 struct Case {
     file: String,
     values: String,
@@ -45,8 +44,6 @@ enum Expected {
     RefusedByBoth,
     /// iter8 checks more than a schema can say; the comment says what and why.
     RefusedByIter8Alone,
-    /// A limit of Helm's; the comment says which.
-    RefusedByHelmAlone,
 }
 
 fn cases() -> Vec<Case> {
@@ -80,7 +77,6 @@ fn expected(file: &str, values: &str) -> Expected {
         (None, Some(_)) => Expected::OtherObjects,
         (Some("both"), None) => Expected::RefusedByBoth,
         (Some("iter8 alone"), None) => Expected::RefusedByIter8Alone,
-        (Some("Helm alone"), None) => Expected::RefusedByHelmAlone,
         (Some(refused), _) => panic!("{file}: `refused by: {refused}` has no meaning here"),
     }
 }
@@ -104,23 +100,102 @@ fn rendered(chart: &Chart, case: &Case) -> Result<Vec<Value>, String> {
     render(chart, &release, &values).map_err(|error| error.to_string())
 }
 
+fn helm(cases: &[Case]) -> Vec<Answer> {
+    let question = |Case { values, release: ReleaseOf { name, namespace, revision }, .. }: &Case| json!({"values": values, "name": name, "namespace": namespace, "revision": revision});
+    let directory = repository("manifests/charts/iter8");
+    let directory = directory.to_str().expect("the path is UTF-8");
+    ask(&["chart", directory], &cases.iter().map(question).collect::<Vec<_>>())
+}
+
 #[test]
 fn the_chart_gives_the_same_objects_with_helm() {
     let chart = Chart::embedded("iter8").unwrap();
     let cases = cases();
-    let questions: Vec<Value> = cases
-        .iter()
-        .map(|Case { values, release: ReleaseOf { name, namespace, revision }, .. }| {
-            json!({"values": values, "name": name, "namespace": namespace, "revision": revision})
-        })
-        .collect();
-    let directory = repository("manifests/charts/iter8");
-    let answers = ask(&["chart", directory.to_str().expect("the path is UTF-8")], &questions);
-    let compared = cases.iter().zip(answers).filter_map(|(case, answer)| {
+    let compared = cases.iter().zip(helm(&cases)).filter_map(|(case, answer)| {
         compared(case, rendered(&chart, case), answer).err().map(|difference| format!("{}: {difference}", case.file))
     });
     let different: Vec<String> = compared.collect();
     assert!(different.is_empty(), "\n{}\n", different.join("\n\n"));
+}
+
+/// What YAML, JSON, templates or a shell may find special, at the beginning, in the middle or at the end of a text.
+const PIECES: [&str; 54] = [
+    "",
+    " ",
+    "  ",
+    "\t",
+    "\n",
+    "\n\n",
+    "\n  ",
+    "a",
+    "é",
+    "日",
+    "😀",
+    "\u{a0}",
+    "\u{feff}",
+    "1",
+    "0777",
+    "0x1f",
+    "1e3",
+    "1_000",
+    ".5",
+    ".inf",
+    "1:2",
+    "2026-01-02",
+    "null",
+    "~",
+    "true",
+    "yes",
+    "off",
+    "<<",
+    "-",
+    "- ",
+    "---",
+    "...",
+    ":",
+    ": ",
+    "#",
+    " #",
+    "'",
+    "\"",
+    "\\",
+    "{",
+    "}",
+    "{{",
+    "}}",
+    "[",
+    "]",
+    ",",
+    "&",
+    "*",
+    "!",
+    "|",
+    ">",
+    "%",
+    "@",
+    "`",
+];
+
+#[test]
+fn any_text_survives_in_inputs_and_annotations() {
+    let pairs = PIECES.iter().flat_map(|first| PIECES.iter().map(move |last| format!("{first}{last}")));
+    let texts: Map<String, Value> =
+        pairs.enumerate().map(|(number, text)| (format!("x-{number}"), text.into())).collect();
+    let http = json!({"url": "http://shop", "headers": texts});
+    let values = json!({"tasks": ["http"], "http": http, "podAnnotations": texts}).to_string();
+    let case = Case { file: String::new(), values, release: ReleaseOf::default(), expected: Expected::SameObjects };
+    let helm = helm(std::slice::from_ref(&case)).remove(0);
+    let ours = rendered(&Chart::embedded("iter8").unwrap(), &case).unwrap();
+    for (who, objects) in [("iter8", ours), ("Helm", helm.objects)] {
+        let objects = by_identity(objects);
+        let of = |name: &str| objects.iter().find(|(identity, _)| identity.contains(name)).unwrap().1;
+        let headers = &of("-spec")["data"][SPEC_KEY]["spec"][0]["with"]["headers"];
+        let annotations = &of("Job")["spec"]["template"]["metadata"]["annotations"];
+        for read in [headers, annotations] {
+            let lost: Vec<_> = texts.iter().filter(|(name, text)| read.get(name.as_str()) != Some(text)).collect();
+            assert!(lost.is_empty(), "{who} loses {lost:?}");
+        }
+    }
 }
 
 fn compared(case: &Case, ours: Result<Vec<Value>, String>, helm: Answer) -> Result<(), String> {
@@ -130,9 +205,7 @@ fn compared(case: &Case, ours: Result<Vec<Value>, String>, helm: Answer) -> Resu
             Ok(()) => Err("differs no more: take the directive away".to_owned()),
             Err(_) => Ok(()),
         },
-        (Expected::RefusedByBoth, Err(_), Some(_))
-        | (Expected::RefusedByIter8Alone, Err(_), None)
-        | (Expected::RefusedByHelmAlone, Ok(_), Some(_)) => Ok(()),
+        (Expected::RefusedByBoth, Err(_), Some(_)) | (Expected::RefusedByIter8Alone, Err(_), None) => Ok(()),
         (expected, ours, helm) => {
             let said = |error: Option<String>| error.unwrap_or_else(|| "objects".to_owned());
             Err(format!("expected {expected:?}\n  iter8: {}\n  Helm: {}", said(ours.err()), said(helm)))
@@ -170,9 +243,9 @@ fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
     named
 }
 
-/// As the agent reads it.
+/// As the agent reads it; the text itself, when it cannot.
 fn decoded(encoded: &str) -> Value {
     let bytes = STANDARD.decode(encoded).expect("the data of a Secret is base64");
     let text = String::from_utf8(bytes).expect("an experiment is text");
-    serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{error} in\n{text}"))
+    serde_yaml::from_str(&text).unwrap_or(Value::String(text))
 }

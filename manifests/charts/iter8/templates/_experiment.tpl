@@ -32,8 +32,7 @@ spec:
 {{- end }}
 {{- with omit . "if" }}
   with:
-    {{- /* Where Helm's toYaml fails, it gives nothing. */}}
-    {{- toYaml . | required (printf "%s has a control character that Helm cannot write" $task) | nindent 4 }}
+    {{- toPrettyJson . | nindent 4 }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -102,7 +102,8 @@ fn write_text(out: &mut String, text: &str, html: bool) {
             '\t' => out.push_str("\\t"),
             '\u{8}' => out.push_str("\\b"),
             '\u{c}' => out.push_str("\\f"),
-            '\0'..='\u{1f}' | '\u{2028}' | '\u{2029}' => escape(out, letter),
+            // Those from 7f on Go leaves as they are; then the text is no YAML.
+            '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' => escape(out, letter),
             '<' | '>' | '&' if html => escape(out, letter),
             _ => out.push(letter),
         }
