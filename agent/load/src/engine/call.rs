@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, Request, Response, Version, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
+use percent_encoding::percent_decode_str;
 
 use crate::report::{ErrorKind, SAMPLE_BYTES};
 use crate::target::Target;
@@ -200,11 +201,11 @@ pub(crate) fn request_of(target: &Target) -> Result<Request<Bytes>, String> {
     Ok(request)
 }
 
-/// User and password of a URL, as RFC 7617 sends them.
+/// User and password of a URL, as RFC 7617 sends them: what is percent-encoded in the URL is sent as it is meant.
 fn basic_credentials(url: &url::Url) -> Option<HeaderValue> {
     use base64::Engine as _;
-    let password = url.password().unwrap_or_default();
-    let credentials = format!("{}:{password}", url.username());
+    let meant = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let credentials = [meant(url.username()), meant(url.password().unwrap_or_default())].join(&b':');
     let encoded = base64::engine::general_purpose::STANDARD.encode(credentials);
     let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok().filter(|_| !url.username().is_empty())?;
     value.set_sensitive(true);
