@@ -1,1 +1,12 @@
-//! Tests.
+//! The agent's binary against an in-memory API server: what it stores, when, and what it makes of everything that goes
+//! wrong. What the load generator measures exactly and how objectives are judged is tested in their crates.
+
+mod end;
+mod harness;
+mod loops;
+mod privacy;
+mod ready;
+mod run;
+mod storage;
+mod target;
+mod trust;

@@ -33,6 +33,8 @@ pub enum Behaviour {
         /// The length of the body.
         bytes: usize,
     },
+    /// Answers 200 with this body.
+    Text(&'static str),
     /// Answers 200 after this time.
     Late(Duration),
     /// Answers 200 once [`HttpTarget::release`] was called.
@@ -73,6 +75,13 @@ pub struct Received {
     pub headers: HeaderMap,
     /// Its body.
     pub body: Bytes,
+}
+
+impl Received {
+    /// A header as text; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
 }
 
 /// An HTTP/1.1 server on a port of its own, with a thread of its own.
@@ -202,6 +211,7 @@ async fn answer(
     });
     let (status, body) = match behaviour {
         Behaviour::Answer { status, bytes } => (status, Bytes::from(vec![b'.'; bytes])),
+        Behaviour::Text(text) => (200, Bytes::from_static(text.as_bytes())),
         Behaviour::Late(delay) => {
             sleep(delay).await;
             (200, Bytes::new())
@@ -259,10 +269,7 @@ mod tests {
         assert_eq!(get(&target, "/reset"), Err(ErrorKind::ConnectionReset));
         assert_eq!(get(&target, "/close"), Ok(String::new()));
         assert_eq!((target.count(), target.count_of("/echo")), (5, 1));
-        assert_eq!(
-            (target.last().target.as_str(), &target.last().headers["x-test"]),
-            ("/close", &"1".parse().expect("a value"))
-        );
+        assert_eq!((target.last().target.as_str(), target.last().header("x-test")), ("/close", "1"));
     }
 
     #[test]
