@@ -58,9 +58,11 @@ async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result
             namespace: call.map(|call| call.namespace.clone()).unwrap_or_default(),
             name: call.map(|call| call.name.clone()).unwrap_or_default(),
             status: None,
+            number: state.came,
         });
+        state.came += 1;
         let effects = call.map(|call| faults::take(&mut state.faults, call)).unwrap_or_default();
-        (state.requests.len() - 1, effects)
+        (state.came - 1, effects)
     });
     let mut answer = match before(&effects, call, &shared).await? {
         Some(refusal) => refused(&refusal),
@@ -84,7 +86,11 @@ async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result
         }
     }
     let status = answer.status().as_u16();
-    shared.update(|state| state.requests[number].status = Some(status));
+    shared.update(|state| {
+        // It may have been forgotten in the meantime.
+        let request = state.requests.iter_mut().find(|request| request.number == number);
+        request.into_iter().for_each(|request| request.status = Some(status));
+    });
     if method == Method::HEAD {
         *answer.body_mut() = Full::default().boxed_unsync();
     }

@@ -27,6 +27,8 @@ pub struct State {
     /// Logs by namespace and pod.
     pub(crate) logs: BTreeMap<(String, String), Log>,
     pub(crate) requests: Vec<Request>,
+    /// How many requests have come, forgotten ones too.
+    pub(crate) came: u64,
 }
 
 /// A request as it came.
@@ -52,6 +54,8 @@ pub struct Request {
     pub name: String,
     /// The status that it was answered with; None while it is under way, and when the connection ended first.
     pub status: Option<u16>,
+    /// How many came before it.
+    pub(crate) number: u64,
 }
 
 impl State {
@@ -64,6 +68,7 @@ impl State {
             denied: Vec::new(),
             logs: BTreeMap::new(),
             requests: Vec::new(),
+            came: 0,
         }
     }
 
