@@ -3,6 +3,7 @@
 
 pub mod api_server;
 pub mod command;
+pub mod http_proxy;
 pub mod http_target;
 mod loopback;
 mod watched;
