@@ -109,7 +109,7 @@ fn is_finished(job: &Value) -> bool {
     conditions.into_iter().flatten().any(ended)
 }
 
-async fn read(client: &Client, object: &ObjectId) -> Result<Option<DynamicObject>, ClusterError> {
+pub(crate) async fn read(client: &Client, object: &ObjectId) -> Result<Option<DynamicObject>, ClusterError> {
     object.api(client).get_opt(&object.name).await.map_err(ClusterError::api("read", object, &object.namespace))
 }
 

@@ -1,10 +1,17 @@
-//! `diff`: shows what a launch would change in the cluster, as a unified diff of each object.
+//! `diff`: shows what a launch would change in the cluster, as a unified diff of each object. The number of the
+//! revision, which changes with each launch, counts for nothing.
 
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
-use iter8_cluster::objects::Action;
-use iter8_cluster::preview::preview;
-use iter8_core::ExitCode;
-use serde_json::Value;
+use iter8_agent::redact::Redactor;
+use iter8_cluster::names;
+use iter8_cluster::objects::{Action, Kind, ObjectId};
+use iter8_cluster::preview::{Difference, preview};
+use iter8_core::{ExitCode, Experiment};
+use serde_json::{Value, json};
 use similar::TextDiff;
 
 use super::launch::user_values;
@@ -36,22 +43,51 @@ pub(crate) async fn run(args: DiffArgs, context: &Context) -> Result<ExitCode, C
     let render = checked.renderer(group, namespace);
     let plan = checked.plan(group, namespace, &render);
     let differences = preview(&client, &plan).await.map_err(|error| context.cluster_error(error))?;
-    let mut text = String::new();
-    for difference in &differences {
-        let (before, after) = (document(difference.live.as_ref())?, document(difference.merged.as_ref())?);
-        if difference.action == Action::Pruned {
-            text += &format!("{} would be removed\n", difference.object);
-        } else if before != after {
-            let diff = TextDiff::from_lines(&before, &after);
-            let (live, merged) = (format!("live/{}", difference.object), format!("merged/{}", difference.object));
-            text += &diff.unified_diff().header(&live, &merged).to_string();
-        }
-    }
+    // What goes because its successor comes is shown as a change of the successor.
+    let replaced: BTreeSet<&ObjectId> =
+        differences.iter().filter_map(|difference| difference.predecessor.as_ref()).collect();
+    let shown =
+        differences.iter().filter(|difference| !replaced.contains(&difference.object) && !is_forgotten(difference));
+    let text = shown.map(unified).collect::<Result<String, CliError>>()?;
     context.printer.data(&text)?;
     Ok(if text.is_empty() { ExitCode::Satisfied } else { ExitCode::Unsatisfied })
 }
 
+/// Secrets of earlier revisions go as newer ones come; that says nothing about what would be launched.
+fn is_forgotten(difference: &Difference) -> bool {
+    difference.action == Action::Pruned && difference.object.kind == Kind::Secret
+}
+
+/// The difference of one object; empty when there is none.
+fn unified(difference: &Difference) -> Result<String, CliError> {
+    let object = &difference.object;
+    if difference.action == Action::Pruned {
+        return Ok(format!("{object} would be removed\n"));
+    }
+    if difference.live == difference.merged {
+        return Ok(String::new());
+    }
+    let before = difference.predecessor.as_ref().unwrap_or(object);
+    let (live, merged) = (document(difference.live.as_ref())?, document(difference.merged.as_ref())?);
+    if live == merged {
+        return Ok(format!("{object} differs in credentials, which are not shown\n"));
+    }
+    let diff = TextDiff::from_lines(&live, &merged);
+    Ok(diff.unified_diff().header(&format!("live/{before}"), &format!("merged/{object}")).to_string())
+}
+
 fn document(object: Option<&Value>) -> Result<String, CliError> {
     let Some(object) = object else { return Ok(String::new()) };
-    serde_yaml::to_string(object).map_err(|error| CliError::new(ExitCode::Internal, error.to_string()))
+    let mut object = object.clone();
+    if let Some(text) = experiment(&object) {
+        object["data"][names::SPEC_KEY] = json!(text);
+    }
+    serde_yaml::to_string(&object).map_err(|error| CliError::new(ExitCode::Internal, error.to_string()))
+}
+
+/// The experiment in a spec Secret as people read it, without credentials.
+fn experiment(object: &Value) -> Option<String> {
+    let text = String::from_utf8(STANDARD.decode(object["data"][names::SPEC_KEY].as_str()?).ok()?).ok()?;
+    let experiment = Experiment::parse(&text).ok()?;
+    Some(Redactor::of(&experiment).clean(&text))
 }
