@@ -13,14 +13,14 @@ use crate::applyset::Member;
 use crate::error::{ClusterError, Failure};
 use crate::names::Group;
 use crate::objects::{Action, Kind, ObjectId, Outcome};
-use crate::parent::{Parent, read_parent};
+use crate::parent::{Parent, find_parent};
 use crate::survey::members;
 
 const POLL: Duration = Duration::from_millis(200);
 
 /// Deletes all objects of a group in every namespace, then its parent.
 ///
-/// With `wait`, it returns when they are gone, pods included.
+/// With `wait`, it returns when they are gone, pods included. A group whose history cannot be read can be deleted too.
 ///
 /// # Errors
 /// [`ClusterError::NotFound`] when there is no such group, [`ClusterError::Foreign`] when its parent is somebody
@@ -32,7 +32,7 @@ pub async fn delete(
     group: &Group,
     wait: Option<Duration>,
 ) -> Result<Vec<Outcome>, ClusterError> {
-    let Some(parent) = read_parent(client, namespace, group).await? else {
+    let Some(parent) = find_parent(client, namespace, group).await? else {
         return Err(ClusterError::NotFound { group: group.clone(), namespace: namespace.to_owned(), revision: None });
     };
     let found = members(client, &parent.extent, namespace, &parent.set_id()).await?;

@@ -50,7 +50,7 @@ impl GroupSummary {
 }
 
 /// Lists the groups of `namespace`, or of every namespace, by namespace and name. A group whose history cannot be read
-/// is left out.
+/// is listed without a revision.
 ///
 /// # Errors
 /// When the API refuses to list Secrets.
@@ -69,7 +69,7 @@ pub async fn list_groups(client: &Client, namespace: Option<&str>) -> Result<Vec
     let mut groups: Vec<GroupSummary> = parents
         .items
         .into_iter()
-        .filter_map(|parent| Parent::from_secret(parent).ok())
+        .filter_map(|parent| Parent::with_any_history(parent).ok())
         .map(|parent| summary(&parent, &results.items))
         .collect();
     groups.sort_by(|a, b| (&a.namespace, &a.group).cmp(&(&b.namespace, &b.group)));

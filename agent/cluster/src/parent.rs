@@ -48,6 +48,21 @@ pub async fn read_parent(client: &Client, namespace: &str, group: &Group) -> Res
     found.map(Parent::from_secret).transpose()
 }
 
+/// Reads the parent of a group for where its objects are: a history that cannot be read is taken for an empty one.
+///
+/// # Errors
+/// When the API refuses, and [`ClusterError::Foreign`].
+pub(crate) async fn find_parent(
+    client: &Client,
+    namespace: &str,
+    group: &Group,
+) -> Result<Option<Parent>, ClusterError> {
+    let name = names::parent(group);
+    let found = secrets(client, namespace).get_opt(&name).await;
+    let found = found.map_err(ClusterError::api("read", format_args!("secret/{name}"), namespace))?;
+    found.map(Parent::with_any_history).transpose()
+}
+
 impl Parent {
     /// The parent of a group that was never launched.
     pub(crate) fn new(namespace: &str, group: &Group) -> Self {
@@ -69,6 +84,17 @@ impl Parent {
     /// # Errors
     /// When the Secret is not iter8's, or its history is corrupt.
     pub fn from_secret(secret: Secret) -> Result<Self, ClusterError> {
+        let history = stored_history(&secret);
+        let parent = Self::with_any_history(secret)?;
+        history.map_err(|error| {
+            let (secret, namespace) = (parent.name().to_owned(), parent.namespace().to_owned());
+            ClusterError::Corrupt { secret, namespace, source: Box::new(error) }
+        })?;
+        Ok(parent)
+    }
+
+    /// Reads a parent from its Secret; a history that cannot be read is taken for an empty one.
+    pub(crate) fn with_any_history(secret: Secret) -> Result<Self, ClusterError> {
         let (name, namespace) = (secret.metadata.name.clone(), secret.metadata.namespace.clone());
         let (name, namespace) = (name.unwrap_or_default(), namespace.unwrap_or_default());
         let annotations = secret.metadata.annotations.as_ref();
@@ -79,10 +105,7 @@ impl Parent {
             return Err(ClusterError::Foreign { object: format!("secret/{name}"), namespace, owner });
         };
         let extent = Extent::read(annotations);
-        let stored = secret.data.as_ref().and_then(|data| data.get(HISTORY_KEY));
-        let history = stored.map_or(Ok(History::default()), |bytes| serde_json::from_slice(&bytes.0));
-        let history =
-            history.map_err(|error| ClusterError::Corrupt { secret: name, namespace, source: Box::new(error) })?;
+        let history = stored_history(&secret).unwrap_or_default();
         Ok(Self { history, extent, group, secret })
     }
 
@@ -171,10 +194,16 @@ impl Parent {
     }
 }
 
+fn stored_history(secret: &Secret) -> Result<History, serde_json::Error> {
+    let stored = secret.data.as_ref().and_then(|data| data.get(HISTORY_KEY));
+    stored.map_or(Ok(History::default()), |bytes| serde_json::from_slice(&bytes.0))
+}
+
 /// Who made an object, as far as its metadata tell.
 pub(crate) fn owner(metadata: &ObjectMeta) -> String {
     let text = |map: &Option<BTreeMap<String, String>>, key: &str| map.as_ref().and_then(|map| map.get(key).cloned());
     let release = text(&metadata.annotations, "meta.helm.sh/release-name").map(|name| format!("Helm release {name}"));
+    let tool = text(&metadata.annotations, names::APPLYSET_TOOLING).map(|tool| format!("a set of {tool}"));
     let group = || {
         let set =
             text(&metadata.labels, names::APPLYSET_PART_OF).or_else(|| text(&metadata.labels, names::APPLYSET_ID));
@@ -182,7 +211,7 @@ pub(crate) fn owner(metadata: &ObjectMeta) -> String {
     };
     let label = || text(&metadata.labels, "app.kubernetes.io/managed-by");
     let manager = || metadata.managed_fields.as_ref()?.iter().find_map(|entry| entry.manager.clone());
-    release.or_else(group).or_else(label).or_else(manager).unwrap_or_else(|| "somebody else".to_owned())
+    release.or(tool).or_else(group).or_else(label).or_else(manager).unwrap_or_else(|| "somebody else".to_owned())
 }
 
 pub(crate) fn secrets(client: &Client, namespace: &str) -> Api<Secret> {
@@ -222,6 +251,7 @@ mod tests {
     fn a_broken_history_is_corrupt() {
         let mut secret = Parent::new("shop", &Group::default()).to_secret().unwrap();
         secret.data = Some(BTreeMap::from([(HISTORY_KEY.to_owned(), ByteString(b"[{".to_vec()))]));
-        assert!(matches!(Parent::from_secret(secret), Err(ClusterError::Corrupt { .. })));
+        assert!(matches!(Parent::from_secret(secret.clone()), Err(ClusterError::Corrupt { .. })));
+        assert_eq!(Parent::with_any_history(secret).unwrap().history, History::default());
     }
 }
