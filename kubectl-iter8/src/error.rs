@@ -100,7 +100,10 @@ impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
         let hint = match &error {
             ConnectError::Plugin { hint, .. } => hint.clone(),
-            ConnectError::NoConfiguration(_) => Some("without a cluster: --local, or `kubectl iter8 demo`".to_owned()),
+            ConnectError::NoConfiguration(_) => Some(
+                "name one with --kubeconfig or KUBECONFIG; without a cluster: --local, or `kubectl iter8 demo`"
+                    .to_owned(),
+            ),
             ConnectError::NoContext(_) => Some("`kubectl config get-contexts` lists the contexts".to_owned()),
             ConnectError::Kubeconfig { .. }
             | ConnectError::NoCluster(_)
@@ -134,8 +137,11 @@ impl From<ClusterError> for CliError {
             ClusterError::ResultGone { .. } => {
                 Self::new(ExitCode::NotFound, chain(&error)).hinted("launch the experiment again")
             }
-            ClusterError::Corrupt { .. } => {
-                Self::new(ExitCode::Cluster, chain(&error)).hinted("launch the experiment again")
+            ClusterError::Corrupt { secret, .. } => {
+                let is_result = secret.ends_with("-result");
+                let hint =
+                    if is_result { "launch the experiment again" } else { "`kubectl iter8 delete` removes the group" };
+                Self::new(ExitCode::Cluster, chain(&error)).hinted(hint)
             }
             ClusterError::NoPod { .. } => Self::new(ExitCode::NotFound, chain(&error)),
             ClusterError::Render { .. } | ClusterError::Manifest(_) => Self::usage(chain(&error)),
@@ -155,8 +161,12 @@ fn of_api(action: &str, source: &kube::Error) -> CliError {
         ApiFailure::Unreachable => CliError::verbatim(ExitCode::Cluster, text)
             .hinted("`kubectl cluster-info` tells whether kubectl reaches it; --local needs no cluster"),
         ApiFailure::Unauthorized => CliError::verbatim(ExitCode::NotAllowed, text),
-        ApiFailure::Forbidden => CliError::verbatim(ExitCode::NotAllowed, text)
-            .hinted("`kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME"),
+        ApiFailure::Forbidden => {
+            let without_roles =
+                if action.contains("role") { "; without roles: --set serviceAccountName=NAME" } else { "" };
+            CliError::verbatim(ExitCode::NotAllowed, text)
+                .hinted(format!("`kubectl iter8 check` lists what is missing{without_roles}"))
+        }
         ApiFailure::NotFound => CliError::verbatim(ExitCode::NotFound, text),
         ApiFailure::Other => CliError::verbatim(ExitCode::Cluster, format!("{text} (cannot {action})")),
     }

@@ -11,13 +11,12 @@ use super::manners::NoAnswer;
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// A kubeconfig cannot be read.
-    #[error("error loading config file \"{}\"", path.display())]
+    #[error("error loading config file \"{}\": {reason}", path.display())]
     Kubeconfig {
         /// The file.
         path: PathBuf,
         /// Why.
-        #[source]
-        source: kube::config::KubeconfigError,
+        reason: String,
     },
     /// There is no kubeconfig, no `--server`, and this is no pod.
     #[error("{0}")]

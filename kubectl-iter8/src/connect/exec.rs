@@ -62,7 +62,11 @@ fn run(exec: &ExecConfig, cluster: &ExecAuthCluster) -> Result<Status, ConnectEr
     let text = String::from_utf8_lossy(&output.stdout);
     let credential: Credential =
         serde_yaml::from_str(&text).map_err(|_| failed("its answer is no ExecCredential".to_owned()))?;
-    credential.status.ok_or_else(|| failed("its answer has no status".to_owned()))
+    let status = credential.status.ok_or_else(|| failed("its answer has no status".to_owned()))?;
+    if status.token.is_none() && (status.client_certificate_data.is_none() || status.client_key_data.is_none()) {
+        return Err(failed("it gave neither a token nor a certificate with its key".to_owned()));
+    }
+    Ok(status)
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kube::config::Kubeconfig;
+use iter8_core::yaml::YamlError;
+use kube::config::{Kubeconfig, KubeconfigError};
 
 use super::env::ConnectEnv;
 use super::error::ConnectError;
@@ -25,16 +26,24 @@ pub(super) fn load(flag: Option<&Path>, env: &ConnectEnv) -> Result<Option<Kubec
         let next = read(path)?;
         merged = Some(match merged {
             None => next,
-            Some(first) => {
-                first.merge(next).map_err(|source| ConnectError::Kubeconfig { path: path.clone(), source })?
-            }
+            Some(first) => first.merge(next).map_err(|error| failed(path, error))?,
         });
     }
     Ok(merged)
 }
 
 fn read(path: &Path) -> Result<Kubeconfig, ConnectError> {
-    Kubeconfig::read_from(path).map_err(|source| ConnectError::Kubeconfig { path: path.to_owned(), source })
+    Kubeconfig::read_from(path).map_err(|error| failed(path, error))
+}
+
+/// The library names the file again and goes over several lines.
+fn failed(path: &Path, error: KubeconfigError) -> ConnectError {
+    let reason = match error {
+        KubeconfigError::ReadConfig(error, _) => error.to_string(),
+        KubeconfigError::Parse(error) => YamlError::from(*error).to_string(),
+        other => other.to_string(),
+    };
+    ConnectError::Kubeconfig { path: path.to_owned(), reason }
 }
 
 #[cfg(test)]

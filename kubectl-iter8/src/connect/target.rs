@@ -29,7 +29,10 @@ enum Reach {
     InCluster,
 }
 
-const NO_CONFIGURATION: &str = "no configuration has been provided, try setting KUBERNETES_MASTER environment variable";
+/// Who asks, for the API server's audit log.
+const USER_AGENT: &str = concat!("kubectl-iter8/v", env!("CARGO_PKG_VERSION"));
+
+const NO_CONFIGURATION: &str = "no configuration has been provided: there is no kubeconfig and no --server";
 
 impl Target {
     /// Finds the cluster, the user and the namespace.
@@ -90,10 +93,11 @@ impl Target {
     /// # Errors
     /// A credential plugin that fails, or certificates that cannot be used.
     pub async fn connect(&self, flags: &GlobalArgs, env: &ConnectEnv, tell: Tell) -> Result<Client, ConnectError> {
-        let config = match &self.reach {
+        let mut config = match &self.reach {
             Reach::InCluster => Config::incluster().map_err(|error| ConnectError::Config(error.into()))?,
             Reach::Configured { cluster, user } => configured((**cluster).clone(), (**user).clone(), env).await?,
         };
+        config.headers.push((http::header::USER_AGENT, http::HeaderValue::from_static(USER_AGENT)));
         let timeout = flags.request_timeout.map(|timeout| timeout.0).filter(|timeout| !timeout.is_zero());
         let address = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
         let builder = ClientBuilder::try_from(config).map_err(|error| ConnectError::Config(error.into()))?;
