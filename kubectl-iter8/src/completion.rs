@@ -49,6 +49,9 @@ pub(crate) fn command(words: &[OsString], env: &ConnectEnv) -> Command {
     for name in names {
         let (words, env) = (words.clone(), env.clone());
         command = command.mut_subcommand(name, move |sub| {
+            // Of a command and its alias only one is offered, and that should be the command.
+            let aliases: Vec<String> = sub.get_visible_aliases().map(str::to_owned).collect();
+            let sub = sub.visible_alias(None).aliases(aliases);
             let ids: Vec<String> = sub.get_arguments().map(|arg| arg.get_id().to_string()).collect();
             ids.into_iter().fold(sub, |sub, id| {
                 let (words, env) = (words.clone(), env.clone());

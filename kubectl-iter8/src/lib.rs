@@ -46,6 +46,7 @@ pub async fn main(words: Vec<OsString>) -> ExitCode {
         return written(printer.data(&completion::answer_kubectl(&words[1..], &env)), &printer);
     }
     let completed = clap_complete::CompleteEnv::with_factory(|| completion::command(&words[1..], &env))
+        .bin("kubectl-iter8")
         .try_complete(words.clone(), std::env::current_dir().ok().as_deref());
     if let Ok(true) = completed {
         return ExitCode::Satisfied;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use iter8_core::ExitCode;
@@ -43,13 +44,23 @@ pub(crate) fn run(args: &CompletionArgs, context: &Context) -> Result<ExitCode, 
     Ok(ExitCode::Satisfied)
 }
 
+/// Where the plugin was found, not where a link leads: kubectl looks along the PATH, and krew puts a link there.
+fn called_as() -> io::Result<PathBuf> {
+    let name = std::env::args_os().next().map(PathBuf::from).unwrap_or_default();
+    if name.components().count() > 1 {
+        return std::path::absolute(name);
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(&name)).find(|path| path.is_file());
+    found.map_or_else(std::env::current_exe, Ok)
+}
+
 fn install(context: &Context) -> Result<(), CliError> {
     let failed = |path: &std::path::Path, error: &io::Error| {
         let message = format!("cannot write {}: {error}", path.display());
         CliError::new(ExitCode::Cluster, message).hinted("install the plugin where you may write, or link it yourself")
     };
-    // Where the plugin was found, not where a link leads: kubectl looks along the PATH.
-    let plugin = std::env::current_exe()?;
+    let plugin = called_as()?;
     let link = plugin.with_file_name(COMPLETER);
     match fs::remove_file(&link) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&link, &error)),

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::source::{GroupArgs, SourceArgs};
+use crate::source::{GroupArgs, SourceArgs, parse_revision};
 
 /// Print the log of an experiment
 #[derive(Args, Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct LogArgs {
     #[command(flatten)]
     group: GroupArgs,
     /// Number of the launch; the newest when not given
-    #[arg(long)]
+    #[arg(long, value_name = "N", value_parser = parse_revision)]
     revision: Option<u32>,
     /// Wait for the agent to start, and go on until it ends
     #[arg(short, long)]
