@@ -100,9 +100,10 @@ fn the_answer_comes_by_a_watch_as_soon_as_the_result_is_written() {
     write(&server, &running(1));
     write(&server, &ended(1, 0));
     assert_snapshot!(waiting.wait(), @"
-    completed holds: all steps ran
-    nofailure holds: all steps ran
-    slos holds: the objective is satisfied
+    completed does not hold: the experiment has not begun
+    nofailure does not hold: the experiment has not begun
+    slos does not hold: the experiment has not begun
+    [exit code 3]
     ");
     assert!(server.requests_to("get", "secrets").is_empty(), "the result was asked for again and again");
 }
@@ -269,7 +270,7 @@ fn a_user_who_may_not_watch_is_told() {
     assert_snapshot!(plugin.run("assert --timeout 50s"), @r#"
     ------- stderr -------
     Error from server (Forbidden): secrets is forbidden: User "tester" cannot watch resource "secrets" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
 }

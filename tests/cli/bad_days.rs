@@ -46,8 +46,8 @@ fn a_cluster_that_does_not_answer() {
 fn no_cluster_at_all() {
     assert_snapshot!(Plugin::new().run("report"), @"
     ------- stderr -------
-    error: no configuration has been provided, try setting KUBERNETES_MASTER environment variable
-    hint: without a cluster: --local, or `kubectl iter8 demo`
+    error: no configuration has been provided: there is no kubeconfig and no --server
+    hint: name one with --kubeconfig or KUBECONFIG; without a cluster: --local, or `kubectl iter8 demo`
     [exit code 10]
     ");
 }
@@ -71,19 +71,19 @@ fn a_user_who_may_not() {
     assert_snapshot!(plugin.run("report"), @r#"
     ------- stderr -------
     Error from server (Forbidden): secrets "iter8-default" is forbidden: User "tester" cannot get resource "secrets" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
     assert_snapshot!(plugin.run("assert"), @r#"
     ------- stderr -------
     Error from server (Forbidden): secrets "iter8-default" is forbidden: User "tester" cannot get resource "secrets" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
     assert_snapshot!(plugin.run("delete"), @r#"
     ------- stderr -------
     Error from server (Forbidden): secrets "iter8-default" is forbidden: User "tester" cannot get resource "secrets" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
 }
@@ -304,26 +304,29 @@ fn a_user_who_may_not_look_at_pods_still_gets_the_answer() {
 }
 
 #[test]
-fn a_history_that_cannot_be_read() {
+fn a_history_that_cannot_be_read_stands_in_the_way_of_all_but_deletion() {
     let (server, plugin) = launched();
     server.edit("secrets", "default", "iter8-default", |secret| secret["data"] = json!({ "history.json": "Wwo=" }));
     assert_snapshot!(plugin.run("report"), @"
     ------- stderr -------
     error: secret/iter8-default in namespace default cannot be read: EOF while parsing a list at line 2 column 0
-    hint: launch the experiment again
+    hint: `kubectl iter8 delete` removes the group
     [exit code 10]
     ");
     assert_snapshot!(plugin.run(LAUNCH), @"
     ------- stderr -------
     error: secret/iter8-default in namespace default cannot be read: EOF while parsing a list at line 2 column 0
-    hint: launch the experiment again
+    hint: `kubectl iter8 delete` removes the group
     [exit code 10]
     ");
     assert_snapshot!(plugin.run("delete"), @"
-    ------- stderr -------
-    error: secret/iter8-default in namespace default cannot be read: EOF while parsing a list at line 2 column 0
-    hint: launch the experiment again
-    [exit code 10]
+    serviceaccount/iter8-default deleted
+    secret/iter8-default-1-result deleted
+    secret/iter8-default-1-spec deleted
+    role.rbac.authorization.k8s.io/iter8-default deleted
+    rolebinding.rbac.authorization.k8s.io/iter8-default deleted
+    job.batch/iter8-default-1 deleted
+    secret/iter8-default deleted
     ");
 }
 

@@ -127,6 +127,8 @@ fn a_credential_plugin_that_fails_is_told_with_what_it_said() {
     plugin.script("login", "echo '{\"status\": {}}'\n");
     assert_snapshot!(plugin.run("get"), @"
     ------- stderr -------
-    No experiments found in default namespace.
+    error: getting credentials: exec: executable $HOME/./login failed: it gave neither a token nor a certificate with its key
+    hint: get it from https://example.com/login
+    [exit code 10]
     ");
 }

@@ -68,7 +68,7 @@ fn a_job_that_does_not_go_in_time_is_named_and_a_second_try_finds_it() {
     server.linger("jobs", "default", "iter8-default-1");
     assert_snapshot!(plugin.run("delete --timeout 100ms"), @"
     ------- stderr -------
-    error: deleting job.batch/iter8-default-1 of group default took longer than 0 s
+    error: deleting job.batch/iter8-default-1 of group default took longer than 100ms
     [exit code 3]
     ");
     server.remove("jobs", "default", "iter8-default-1");
@@ -85,7 +85,7 @@ fn a_user_who_may_not_delete_is_told_and_may_try_again() {
     assert_snapshot!(plugin.run("delete"), @r#"
     ------- stderr -------
     Error from server (Forbidden): secrets "iter8-default-1-result" is forbidden: User "tester" cannot delete resource "secrets" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
     server.heal();

@@ -123,7 +123,7 @@ fn a_user_who_may_not_list_is_told() {
     assert_snapshot!(Plugin::with(&server).run("get"), @r#"
     ------- stderr -------
     Error from server (Forbidden): secrets is forbidden: User "tester" cannot list resource "secrets" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
 }

@@ -143,7 +143,7 @@ fn a_set_of_another_tool_is_not_touched() {
     }));
     assert_snapshot!(Plugin::with(&server).run(LAUNCH), @"
     ------- stderr -------
-    error: secret/iter8-default in namespace default exists already and belongs to the set applyset-x-v1
+    error: secret/iter8-default in namespace default exists already and belongs to a set of kubectl/v1.34.1
     hint: choose another group with -g, or delete that object
     [exit code 10]
     ");

@@ -67,12 +67,12 @@ fn the_log_of_an_earlier_revision_is_kept() {
     write(&server, &ended(1, 0));
     let _ = plugin.run(LAUNCH).code(0);
     let _ = plugin.run("log --revision 1").code(0).says("experiment succeeded");
-    assert_snapshot!(plugin.run("log --revision 0"), @"
+    assert_snapshot!(plugin.run("log --revision 0"), @r#"
     ------- stderr -------
-    error: no revision 0 of group default in namespace default
-    hint: `kubectl iter8 get` lists the groups of a namespace
-    [exit code 11]
-    ");
+    error: invalid argument "0" for "--revision" flag: launches are numbered from 1
+    See 'kubectl iter8 log --help' for usage.
+    [exit code 2]
+    "#);
     assert_snapshot!(plugin.run("log --revision 5"), @"
     ------- stderr -------
     error: no revision 5 of group default in namespace default
@@ -89,7 +89,7 @@ fn a_user_who_may_not_read_logs_is_told() {
     assert_snapshot!(plugin.run("log"), @r#"
     ------- stderr -------
     Error from server (Forbidden): pods "iter8-default-1-x7k2p" is forbidden: User "tester" cannot get resource "pods/log" in API group "" in the namespace "default"
-    hint: `kubectl iter8 check` lists what is missing; without roles: --set serviceAccountName=NAME
+    hint: `kubectl iter8 check` lists what is missing
     [exit code 12]
     "#);
 }

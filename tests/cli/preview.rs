@@ -67,111 +67,85 @@ fn a_first_launch_differs_by_everything() {
 }
 
 #[test]
-fn only_what_changes_is_shown() {
+fn the_same_values_are_no_difference_although_a_launch_would_be_another_revision() {
     let server = ApiServer::start();
     let plugin = Plugin::with(&server);
-    let _ = plugin.run(&format!("{LAUNCH} --set runner=none")).code(0);
-    assert_snapshot!(plugin.run(&diff("--set runner=none")), @r#"
-    --- live/serviceaccount/iter8-default
-    +++ merged/serviceaccount/iter8-default
-    @@ -9,11 +9,6 @@
-         app.kubernetes.io/version: "0.1.0"
-         applyset.kubernetes.io/part-of: applyset-h2olUfdU7HfR4j750HCCuWFbKmM9nsiMGUNRheSh9ME-v1
-         iter8.tools/group: default
-    -    iter8.tools/revision: "1"
-    +    iter8.tools/revision: "2"
-       name: iter8-default
-       namespace: default
-    -  ownerReferences:
-    -  - apiVersion: v1
-    -    kind: Secret
-    -    name: iter8-default
-    -    uid: 00000000-0000-4000-8000-000000000003
-    --- live/secret/iter8-default-2-result
-    +++ merged/secret/iter8-default-2-result
-    @@ -0,0 +1,15 @@
-    +apiVersion: v1
-    +kind: Secret
-    +metadata:
-    +  labels:
-    +    app.kubernetes.io/component: result
-    +    app.kubernetes.io/instance: default
-    +    app.kubernetes.io/managed-by: kubectl-iter8
-    +    app.kubernetes.io/name: iter8
-    +    app.kubernetes.io/version: "0.1.0"
-    +    applyset.kubernetes.io/part-of: applyset-h2olUfdU7HfR4j750HCCuWFbKmM9nsiMGUNRheSh9ME-v1
-    +    iter8.tools/group: default
-    +    iter8.tools/revision: "2"
-    +  name: iter8-default-2-result
-    +  namespace: default
-    +type: iter8.tools/result
-    --- live/secret/iter8-default-2-spec
+    let launch = format!("{LAUNCH} --set runner=none");
+    for _ in 0..12 {
+        let _ = plugin.run(&launch).code(0);
+        assert_eq!(plugin.run(&diff("--set runner=none")).code(0).stdout, "");
+    }
+    write(&server, &ended(12, 3));
+    let _ = plugin.run(&diff("--set runner=none")).code(0);
+}
+
+#[test]
+fn only_what_changes_is_shown_and_no_credentials() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let _ = plugin.run(&format!("{LAUNCH} --set http.qps=5,http.headers.Authorization=first-secret")).code(0);
+    assert_snapshot!(plugin.run(&diff("--set http.qps=50,http.headers.Authorization=first-secret")), @r#"
+    --- live/secret/iter8-default-1-spec
     +++ merged/secret/iter8-default-2-spec
-    @@ -0,0 +1,19 @@
-    +apiVersion: v1
-    +kind: Secret
-    +metadata:
-    +  labels:
-    +    app.kubernetes.io/component: spec
-    +    app.kubernetes.io/instance: default
-    +    app.kubernetes.io/managed-by: kubectl-iter8
-    +    app.kubernetes.io/name: iter8
-    +    app.kubernetes.io/version: "0.1.0"
-    +    applyset.kubernetes.io/part-of: applyset-h2olUfdU7HfR4j750HCCuWFbKmM9nsiMGUNRheSh9ME-v1
-    +    iter8.tools/group: default
-    +    iter8.tools/revision: "2"
-    +  name: iter8-default-2-spec
-    +  namespace: default
-    +type: iter8.tools/spec
-    +immutable: true
-    +data:
-    +  experiment.yaml: >-
-    +    YXBpVmVyc2lvbjogaXRlcjgudG9vbHMvdjEKc3BlYzoKLSB0YXNrOiAiaHR0cCIKICB3aXRoOgogICAgdXJsOiBodHRwOi8vYXBwL2dldAotIHRhc2s6ICJhc3Nlc3MiCiAgd2l0aDoKICAgIFNMT3M6CiAgICAgIHVwcGVyOgogICAgICAgIGh0dHAvZXJyb3ItY291bnQ6IDA=
+    @@ -29,7 +29,7 @@
+               "headers": {
+                 "Authorization": "[redacted]"
+               },
+    -          "qps": 5,
+    +          "qps": 50,
+               "url": "http://app/get"
+             }
+         - task: "assess"
+    --- live/job.batch/iter8-default-1
+    +++ merged/job.batch/iter8-default-2
+    @@ -19,7 +19,7 @@
+         uid: 00000000-0000-4000-8000-000000000003
+     spec:
+       backoffLimit: 0
+    -  activeDeadlineSeconds: 646
+    +  activeDeadlineSeconds: 610
+       template:
+         metadata:
+           labels:
+    [exit code 1]
+    "#);
+    assert_snapshot!(plugin.run(&diff("--set http.qps=5,http.headers.Authorization=second-secret")), @"
+    secret/iter8-default-2-spec differs in credentials, which are not shown
+    [exit code 1]
+    ");
+    assert_snapshot!(plugin.run(&diff("--set http.qps=5,http.headers.Authorization=first-secret,runner=none")), @"
+    job.batch/iter8-default-1 would be removed
+    [exit code 1]
+    ");
+}
+
+#[test]
+fn what_somebody_else_changed_is_shown() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let _ = plugin.run(LAUNCH).code(0);
+    let rules = json!([{ "apiGroups": ["*"], "resources": ["*"], "verbs": ["*"] }]);
+    server.edit("roles", "default", "iter8-default", |role| role["rules"] = rules);
+    assert_snapshot!(plugin.run(&diff("")), @r#"
     --- live/role.rbac.authorization.k8s.io/iter8-default
     +++ merged/role.rbac.authorization.k8s.io/iter8-default
-    @@ -9,21 +9,16 @@
-         app.kubernetes.io/version: "0.1.0"
-         applyset.kubernetes.io/part-of: applyset-h2olUfdU7HfR4j750HCCuWFbKmM9nsiMGUNRheSh9ME-v1
-         iter8.tools/group: default
-    -    iter8.tools/revision: "1"
-    +    iter8.tools/revision: "2"
-       name: iter8-default
-       namespace: default
-    -  ownerReferences:
-    -  - apiVersion: v1
-    -    kind: Secret
-    -    name: iter8-default
-    -    uid: 00000000-0000-4000-8000-000000000003
+    @@ -19,9 +19,13 @@
+         uid: 00000000-0000-4000-8000-000000000003
      rules:
      - apiGroups:
-       - ""
+    -  - "*"
+    +  - ""
        resources:
-       - secrets
-       resourceNames:
-    -  - iter8-default-1-result
-    +  - iter8-default-2-result
+    -  - "*"
+    +  - secrets
+    +  resourceNames:
+    +  - iter8-default-1-result
        verbs:
-       - get
-       - update
-    --- live/rolebinding.rbac.authorization.k8s.io/iter8-default
-    +++ merged/rolebinding.rbac.authorization.k8s.io/iter8-default
-    @@ -9,14 +9,9 @@
-         app.kubernetes.io/version: "0.1.0"
-         applyset.kubernetes.io/part-of: applyset-h2olUfdU7HfR4j750HCCuWFbKmM9nsiMGUNRheSh9ME-v1
-         iter8.tools/group: default
-    -    iter8.tools/revision: "1"
-    +    iter8.tools/revision: "2"
-       name: iter8-default
-       namespace: default
-    -  ownerReferences:
-    -  - apiVersion: v1
-    -    kind: Secret
-    -    name: iter8-default
-    -    uid: 00000000-0000-4000-8000-000000000003
-     roleRef:
-       apiGroup: rbac.authorization.k8s.io
-       kind: Role
-    secret/iter8-default-1-spec would be removed
+    -  - "*"
+    +  - get
+    +  - update
+    +  - patch
+     spec: null
     [exit code 1]
     "#);
 }

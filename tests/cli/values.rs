@@ -2,6 +2,7 @@
 //! texts can be seen in the rendered pod.
 
 use insta::assert_snapshot;
+use iter8_testkit::http_target::{Behaviour, HttpTarget};
 use serde_json::{Value, json};
 
 use crate::plugin::{Plugin, of_kind};
@@ -271,6 +272,37 @@ fn files_that_cannot_be_read_are_named() {
     assert_snapshot!(plugin.line("render -f -").stdin("a: b: c").run(), @"
     ------- stderr -------
     error: the values on standard input cannot be read as YAML: mapping values are not allowed in this context at line 1, column 5
+    [exit code 2]
+    ");
+}
+
+#[test]
+fn values_come_from_a_url() {
+    let plugin = Plugin::new();
+    let target = HttpTarget::start(Behaviour::Text("affinity: {a: url}\n"));
+    assert_eq!(affinity(&plugin, &format!("-f {}", target.url("/values.yaml"))), json!({ "a": "url" }));
+}
+
+#[test]
+fn a_url_that_gives_no_values_is_named() {
+    let mut plugin = Plugin::new();
+    let target = HttpTarget::start(Behaviour::status(404));
+    plugin.hide(target.url(""), "http://target");
+    assert_snapshot!(plugin.run(&format!("render -f {}", target.url("/values.yaml"))), @"
+    ------- stderr -------
+    error: cannot read the values http://target/values.yaml: the server answered 404 Not Found
+    [exit code 2]
+    ");
+    target.on("/large", Behaviour::Answer { status: 200, bytes: 2 << 20 });
+    assert_snapshot!(plugin.run(&format!("render -f {}", target.url("/large"))), @"
+    ------- stderr -------
+    error: cannot read the values http://target/large: it is larger than 1 MiB
+    [exit code 2]
+    ");
+    target.on("/closed", Behaviour::Close);
+    assert_snapshot!(plugin.run(&format!("render -f {}", target.url("/closed"))), @"
+    ------- stderr -------
+    error: cannot read the values http://target/closed: the request failed: error sending request for url (http://target/closed): client error (SendRequest): connection closed before message completed
     [exit code 2]
     ");
 }
