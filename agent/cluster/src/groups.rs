@@ -47,6 +47,20 @@ impl GroupSummary {
             steps: result.steps.len(),
         }
     }
+
+    /// All that is known of a revision whose result cannot be read.
+    pub fn unreadable(group: &str, revision: u32) -> Self {
+        Self {
+            namespace: String::new(),
+            group: group.to_owned(),
+            revision,
+            launched: None,
+            phase: None,
+            verdict: None,
+            steps_done: 0,
+            steps: 0,
+        }
+    }
 }
 
 /// Lists the groups of `namespace`, or of every namespace, by namespace and name. A group whose history cannot be read
@@ -79,8 +93,7 @@ pub async fn list_groups(client: &Client, namespace: Option<&str>) -> Result<Vec
 fn summary(parent: &Parent, results: &[Secret]) -> GroupSummary {
     let (namespace, group) = (parent.namespace().to_owned(), parent.group().to_string());
     let Some(latest) = parent.history.latest() else {
-        let (phase, verdict) = (None, None);
-        return GroupSummary { namespace, group, revision: 0, launched: None, phase, verdict, steps_done: 0, steps: 0 };
+        return GroupSummary { namespace, ..GroupSummary::unreadable(&group, 0) };
     };
     let name = names::result_secret(parent.group(), latest.revision.0);
     let is_ours = |secret: &&Secret| secret.name_any() == name && secret.namespace().as_deref() == Some(&namespace);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::CliError;
-use crate::local::LocalStore;
+use crate::local::{LocalGroup, LocalStore};
 use crate::table::{Table, age};
 
 /// List groups of experiments
@@ -54,7 +54,11 @@ pub(crate) async fn run(args: GetArgs, context: &Context) -> Result<ExitCode, Cl
         return watch(args.all_namespaces, context).await;
     }
     let groups = if args.local {
-        LocalStore::of_user()?.groups()?.into_iter().map(|group| GroupSummary::of_result(&group.result)).collect()
+        let summary = |group: LocalGroup| match group.result {
+            Some(result) => GroupSummary::of_result(&result),
+            None => GroupSummary::unreadable(&group.name, group.revision),
+        };
+        LocalStore::of_user()?.groups()?.into_iter().map(summary).collect()
     } else {
         let namespace = if args.all_namespaces { None } else { Some(context.namespace()?) };
         let client = context.client().await?;

@@ -4,4 +4,4 @@ mod run;
 mod store;
 
 pub(crate) use run::run_experiment;
-pub(crate) use store::{LocalStore, MemoryStore, StoreError};
+pub(crate) use store::{LocalGroup, LocalStore, MemoryStore, StoreError};

@@ -32,8 +32,10 @@ pub(crate) struct Revision {
 pub(crate) struct LocalGroup {
     /// Its name.
     pub name: String,
-    /// Its newest result.
-    pub result: ExperimentResult,
+    /// Its newest revision.
+    pub revision: u32,
+    /// What that came to; None when it cannot be read.
+    pub result: Option<ExperimentResult>,
 }
 
 /// Why the store did not answer.
@@ -107,7 +109,11 @@ impl LocalStore {
             }
         };
         let revision = Revision { directory, number };
-        replace(&revision.directory.join("experiment.yaml"), spec)?;
+        if let Err(error) = replace(&revision.directory.join("experiment.yaml"), spec) {
+            // Without its experiment it is no revision; that it cannot be taken back either is no news.
+            let _ = fs::remove_dir_all(&revision.directory);
+            return Err(error);
+        }
         self.forget_old(group)?;
         Ok(revision)
     }
@@ -143,15 +149,21 @@ impl LocalStore {
         }
     }
 
-    /// All groups by name. A group whose newest result cannot be read is left out.
+    /// All groups by name that have a revision.
     ///
     /// # Errors
     /// When the directory cannot be read.
     pub(crate) fn groups(&self) -> Result<Vec<LocalGroup>, StoreError> {
         let mut names = names(&self.root)?;
         names.sort();
-        let group = |name: String| Some(LocalGroup { result: self.read(&name, None).ok()?, name });
-        Ok(names.into_iter().filter_map(group).collect())
+        let mut groups = Vec::with_capacity(names.len());
+        for name in names {
+            // What else somebody put there is no group.
+            if let Some(revision) = self.revisions(&name).unwrap_or_default().last().copied() {
+                groups.push(LocalGroup { result: self.read(&name, Some(revision)).ok(), revision, name });
+            }
+        }
+        Ok(groups)
     }
 
     /// The numbers of the revisions of a group, ascending.
