@@ -157,14 +157,14 @@ fn shown(object: &DynamicObject) -> Value {
     object.metadata.generation = None;
     let is_job = object.types.as_ref().is_some_and(|types| types.kind == Kind::Job.as_str());
     let mut value = serde_json::to_value(object).unwrap_or_default();
-    let is_result = value["type"] == names::RESULT_TYPE;
+    let is_result = value.get("type").is_some_and(|kind| kind == names::RESULT_TYPE);
     if let Some(fields) = value.as_object_mut() {
         fields.remove("status");
         if is_result {
             fields.remove("data");
         }
     }
-    if let Some(spec) = value["spec"].as_object_mut().filter(|_| is_job) {
+    if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut).filter(|_| is_job) {
         spec.remove("selector");
     }
     for labels in ["/metadata/labels", "/spec/template/metadata/labels"] {
@@ -197,6 +197,12 @@ mod tests {
         let object = |name: &str| ObjectId { kind: Kind::Job, namespace: "shop".into(), name: name.into() };
         assert_eq!(numbers.predecessor(&object("iter8-default-12")), Some(object("iter8-default-9")));
         assert_eq!(numbers.predecessor(&object("iter8-default")), None);
+    }
+
+    #[test]
+    fn an_object_is_shown_with_nothing_that_it_does_not_have() {
+        let role = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": { "name": "r" } });
+        assert_eq!(shown(&serde_json::from_value(role.clone()).unwrap()), role);
     }
 
     #[test]
