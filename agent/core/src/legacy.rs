@@ -22,7 +22,7 @@ pub enum LegacyError {
     #[error("the experiment cannot be read")]
     Yaml(#[source] YamlError),
     /// YAML of another shape.
-    #[error("the file is not an experiment of Iter8 v0.13: it has no list `spec`")]
+    #[error("it has no list `spec`")]
     Shape,
 }
 
