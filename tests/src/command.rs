@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::terminal;
+
 /// No program in a test takes this long; one that does is ended, and its test fails.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -166,6 +168,12 @@ impl TestCommand {
         self
     }
 
+    /// Takes a variable away.
+    pub fn without(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     /// What the program reads from stdin; nothing when not given.
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(text.into());
@@ -177,6 +185,13 @@ impl TestCommand {
     #[track_caller]
     pub fn run(self) -> CommandOutput {
         self.spawn().wait()
+    }
+
+    /// Runs it to its end on a terminal with so many columns; what stood there is all in `stdout`.
+    #[must_use = "look at the exit code or at what was written"]
+    pub fn on_terminal(self, columns: u16) -> CommandOutput {
+        let (stdout, code) = terminal::run(self.command, columns);
+        CommandOutput { stdout, stderr: String::new(), code, stand_ins: self.stand_ins }
     }
 
     /// Starts it.

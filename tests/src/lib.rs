@@ -6,4 +6,5 @@ pub mod command;
 pub mod http_proxy;
 pub mod http_target;
 mod loopback;
+mod terminal;
 mod watched;
