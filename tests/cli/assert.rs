@@ -100,10 +100,9 @@ fn the_answer_comes_by_a_watch_as_soon_as_the_result_is_written() {
     write(&server, &running(1));
     write(&server, &ended(1, 0));
     assert_snapshot!(waiting.wait(), @"
-    completed does not hold: the experiment has not begun
-    nofailure does not hold: the experiment has not begun
-    slos does not hold: the experiment has not begun
-    [exit code 3]
+    completed holds: all steps ran
+    nofailure holds: all steps ran
+    slos holds: the objective is satisfied
     ");
     assert!(server.requests_to("get", "secrets").is_empty(), "the result was asked for again and again");
 }

@@ -126,7 +126,7 @@ fn a_file_that_is_neither_is_named() {
     ");
     assert_snapshot!(plugin.run("report -f other.yaml"), @"
     ------- stderr -------
-    error: other.yaml is neither a result nor an experiment of Iter8 v0.13: the file is not an experiment of Iter8 v0.13: it has no list `spec`
+    error: other.yaml is neither a result nor an experiment of Iter8 v0.13: it has no list `spec`
     [exit code 2]
     ");
     assert_snapshot!(plugin.run("assert -f broken.yaml"), @"

@@ -1,7 +1,9 @@
 //! Experiments without a cluster: the same runner in this process, results in files of the user.
 
 use insta::assert_snapshot;
+use iter8_testkit::command::CommandOutput;
 use iter8_testkit::http_target::{Behaviour, ClosedPort, HttpTarget};
+use serde_json::json;
 
 use crate::plugin::{BINARY, Plugin};
 
@@ -13,15 +15,28 @@ fn launch(url: &str) -> String {
     )
 }
 
+/// What the first launch says whose measurement the load generator trusts: it does not while others keep the machine
+/// busy. Those before it are deleted.
+fn trusted(plugin: &Plugin, line: &str) -> CommandOutput {
+    for _ in 0..50 {
+        let output = plugin.run(line);
+        if plugin.run("report --local -o json").code(0).json()["verdict"] != "invalid" {
+            return output;
+        }
+        let _ = plugin.run("delete --local").code(0);
+    }
+    panic!("this machine is too busy to send 20 requests in time");
+}
+
 #[test]
 fn an_experiment_runs_here_and_its_result_stays() {
     let target = HttpTarget::start(Behaviour::OK);
     let plugin = Plugin::new();
-    assert_snapshot!(plugin.run(&launch(&target.url("/"))), @r#"
+    assert_snapshot!(trusted(&plugin, &launch(&target.url("/"))), @r#"
     ------- stderr -------
     experiment "default" ran, revision 1: pass, the objective is satisfied
     "#);
-    assert_eq!(target.count(), 20);
+    assert!(target.count() >= 20 && target.count().is_multiple_of(20), "{} requests came", target.count());
     assert_eq!(plugin.files(), ["data/iter8/default/1/experiment.yaml", "data/iter8/default/1/result.json"]);
     assert_snapshot!(plugin.run("assert --local"), @"
     completed holds: all steps ran
@@ -74,9 +89,12 @@ fn launches_are_numbered_and_earlier_results_stay_readable() {
     let plugin = Plugin::new();
     let _ = plugin.run(&launch(&target.url("/"))).code(0);
     target.on("/", Behaviour::status(500));
-    let _ = plugin.run(&launch(&target.url("/"))).code(0).complains("revision 2: fail, http/error-count is 20");
-    let _ = plugin.run("assert --local").code(1);
-    let _ = plugin.run("assert --local --revision 1").code(0);
+    let _ = plugin.run(&launch(&target.url("/"))).code(0).complains("experiment \"default\" ran, revision 2: ");
+    let codes = |flags: &str| {
+        plugin.run(&format!("report --local -o json {flags}")).code(0).json()["load"]["http"]["statusCodes"].clone()
+    };
+    assert_eq!(codes(""), json!({ "500": 20 }));
+    assert_eq!(codes("--revision 1"), json!({ "200": 20 }));
     assert_snapshot!(plugin.run("report --local --revision 3"), @r#"
     ------- stderr -------
     error: no local experiment of group "default" with revision 3
@@ -89,7 +107,7 @@ fn launches_are_numbered_and_earlier_results_stay_readable() {
 fn a_launch_that_waits_answers_with_its_exit_code() {
     let target = HttpTarget::start(Behaviour::status(500));
     let plugin = Plugin::new();
-    assert_snapshot!(plugin.run(&format!("{} --wait", launch(&target.url("/")))), @r#"
+    assert_snapshot!(trusted(&plugin, &format!("{} --wait", launch(&target.url("/")))), @r#"
     completed holds: all steps ran
     nofailure holds: all steps ran
     slos does not hold: http/error-count is 20, above the limit of 0
@@ -103,7 +121,7 @@ fn a_launch_that_waits_answers_with_its_exit_code() {
 fn a_target_that_refuses_is_measured() {
     let plugin = Plugin::new();
     let target = ClosedPort::reserve();
-    let _ = plugin.run(&format!("{} --wait", launch(&target.url("/")))).code(1);
+    let _ = trusted(&plugin, &format!("{} --wait", launch(&target.url("/")))).code(1);
     let _ = plugin.run("report --local").code(0).says("connection refused");
 }
 
@@ -205,27 +223,32 @@ fn a_disk_that_is_full_leaves_no_half_written_file() {
     assert_eq!(plugin.files(), [""; 0]);
     assert_eq!(target.count(), 0);
     let _ = plugin.run("get --local").code(0).complains("No local experiments found.");
+    let _ = plugin.run(&line).code(0).complains("experiment \"default\" ran, revision 1: ");
 }
 
 #[test]
 fn a_result_that_is_broken_is_named() {
     let plugin = Plugin::new();
     plugin.file("data/iter8/default/1/result.json", "{\"apiVersion\":");
+    plugin.file("data/iter8/notes.txt", "somebody else's");
     assert_snapshot!(plugin.run("report --local"), @"
     ------- stderr -------
     error: $HOME/data/iter8/default/1/result.json is not a result of iter8: EOF while parsing a value at line 1 column 14
     [exit code 10]
     ");
     assert_snapshot!(plugin.run("get --local"), @"
-    ------- stderr -------
-    No local experiments found.
+    GROUP     REVISION   PHASE     STEPS   VERDICT   AGE
+    default   1          Unknown   0/0     <none>    <unknown>
     ");
 }
 
 #[test]
 fn the_demo_shows_a_report_and_leaves_no_file() {
     let plugin = Plugin::new();
-    let output = plugin.run("demo").code(0).says("✔ pass: all 3 objectives are satisfied").says("http/latency-p99");
+    // On a busy machine the load generator does not trust itself, and says so instead.
+    let demo = || Some(plugin.run("demo")).filter(|output| !output.stdout.starts_with("‼ invalid: "));
+    let output = (0..8).find_map(|_| demo()).expect("one of eight demos is not disturbed");
+    let output = output.code(0).says("✔ pass: all 3 objectives are satisfied").says("http/latency-p99");
     assert!(output.stderr.contains("A small app answers on http://127.0.0.1:"), "{output}");
     assert_eq!(plugin.files(), [""; 0]);
 }

@@ -129,7 +129,7 @@ fn what_somebody_else_changed_is_shown() {
     assert_snapshot!(plugin.run(&diff("")), @r#"
     --- live/role.rbac.authorization.k8s.io/iter8-default
     +++ merged/role.rbac.authorization.k8s.io/iter8-default
-    @@ -19,9 +19,13 @@
+    @@ -19,8 +19,12 @@
          uid: 00000000-0000-4000-8000-000000000003
      rules:
      - apiGroups:
@@ -145,7 +145,6 @@ fn what_somebody_else_changed_is_shown() {
     +  - get
     +  - update
     +  - patch
-     spec: null
     [exit code 1]
     "#);
 }
