@@ -129,14 +129,15 @@ pub(crate) async fn wait(
     let stored = stored.await.map_err(|error| context.cluster_error(error))?;
     let mut answer = summed_up(conditions, &stored.result);
     let result = stored.result;
-    if answer.is_final || timeout.is_zero() {
-        return Ok(answer);
-    }
     // A result of Iter8 v0.13 has no revision, and nothing writes it any more.
-    if result.revision == 0 {
+    if answer.is_final || result.revision == 0 {
         return Ok(answer);
     }
     let revision = Revision(result.revision);
+    if timeout.is_zero() {
+        answer.trouble = diagnose(&client, namespace, group, revision).await.ok().flatten();
+        return Ok(answer);
+    }
     let mut results = std::pin::pin!(watch_result(&client, namespace, group, revision));
     let mut diagnoses = interval(DIAGNOSE_EVERY);
     diagnoses.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -166,11 +167,15 @@ pub(crate) async fn wait(
                 // That the cluster cannot say what is wrong is no answer to what was asked.
                 if let Ok(Some(trouble)) = trouble {
                     context.printer.progress(&trouble.to_string());
-                    let is_final = trouble.is_final;
-                    answer.trouble = Some(trouble);
-                    if is_final {
+                    if trouble.is_final {
+                        // What the agent saved before its end says more than how its pod ended.
+                        let stored = read_result(&client, namespace, group, Some(revision)).await;
+                        let stored = stored.map_err(|error| context.cluster_error(error))?;
+                        answer = summed_up(conditions, &stored.result);
+                        answer.trouble = Some(trouble).filter(|_| !answer.is_final);
                         return Ok(answer);
                     }
+                    answer.trouble = Some(trouble);
                 }
             }
         }
