@@ -35,21 +35,26 @@ const POLL: Duration = Duration::from_millis(500);
 pub(crate) async fn run(args: LogArgs, context: &Context) -> Result<ExitCode, CliError> {
     let source = SourceArgs { group: args.group, revision: args.revision, filename: None };
     let mut kept = source.read(context).await?;
-    while !source.group.local {
-        if print_pod(&source, kept.revision, args.follow, context).await? {
-            return Ok(ExitCode::Satisfied);
+    if !source.group.local {
+        while !print_pod(&source, kept.revision, args.follow, context).await? {
+            let may_start = matches!(kept.phase, Phase::Pending | Phase::Running);
+            if !args.follow || !may_start {
+                return print_kept(&kept.log, context);
+            }
+            sleep(POLL).await;
+            kept = source.read(context).await?;
         }
-        let may_start = matches!(kept.phase, Phase::Pending | Phase::Running);
-        if !args.follow || !may_start {
-            break;
-        }
-        sleep(POLL).await;
-        kept = source.read(context).await?;
+        return Ok(ExitCode::Satisfied);
     }
-    if kept.log.is_empty() {
+    print_kept(&kept.log, context)
+}
+
+/// Prints the lines that the result keeps.
+fn print_kept(log: &[String], context: &Context) -> Result<ExitCode, CliError> {
+    if log.is_empty() {
         context.printer.status("Nothing was logged yet.");
     }
-    let text: String = kept.log.iter().map(|line| format!("{line}\n")).collect();
+    let text: String = log.iter().map(|line| format!("{line}\n")).collect();
     context.printer.data(&text)?;
     Ok(ExitCode::Satisfied)
 }
