@@ -186,6 +186,36 @@ fn an_image_that_cannot_be_pulled() {
 }
 
 #[test]
+fn what_is_in_the_way_is_told_without_waiting_too() {
+    let (server, plugin) = launched();
+    pod(&server, 1, &container("Pending", &json!({ "waiting": { "reason": "ErrImageNeverPull" } })));
+    assert_snapshot!(plugin.run("assert"), @r#"
+    completed does not hold: the experiment has not begun
+    nofailure does not hold: the experiment has not begun
+    slos does not hold: the experiment has not begun
+    ------- stderr -------
+    Warning: pod iter8-default-1-x7k2p cannot start, ErrImageNeverPull for image "iter8/iter8-agent:0.1.0"
+    [exit code 4]
+    "#);
+}
+
+#[test]
+fn what_the_agent_saved_says_more_than_how_its_pod_ended() {
+    let (server, plugin) = launched();
+    let hold = server.when("watch", "secrets").hold();
+    let waiting = plugin.line("assert --timeout 1h").spawn();
+    hold.wait_until_reached();
+    write(&server, &ended(1, 3));
+    pod(&server, 1, &container("Failed", &json!({ "terminated": { "exitCode": 4, "reason": "Error" } })));
+    assert_snapshot!(waiting.wait(), @"
+    completed holds: all steps ran
+    nofailure holds: all steps ran
+    slos does not hold: http/error-count is 3, above the limit of 0
+    [exit code 1]
+    ");
+}
+
+#[test]
 fn an_agent_that_is_killed_for_its_memory() {
     let killed = json!({ "terminated": { "exitCode": 137, "reason": "OOMKilled" } });
     assert_snapshot!(asserted(&container("Failed", &killed)), @"
@@ -237,6 +267,24 @@ fn a_pod_whose_node_is_gone() {
 }
 
 #[test]
+fn a_pod_whose_node_does_not_answer_may_come_back() {
+    let (server, plugin) = launched();
+    // As the node controller leaves it: not ready, without a reason, and the rest as the kubelet last said it.
+    let conditions = json!([{ "type": "Ready", "status": "False" }, { "type": "ContainersReady", "status": "True" }]);
+    pod(&server, 1, &json!({ "phase": "Running", "conditions": conditions }));
+    server.edit("pods", "default", "iter8-default-1-x7k2p", |pod| pod["spec"]["nodeName"] = json!("n1"));
+    write(&server, &running(1));
+    assert_snapshot!(plugin.run("assert"), @"
+    completed does not hold: 0 of 2 steps are done
+    nofailure does not hold: 0 of 2 steps are done
+    slos does not hold: 0 of 2 steps are done
+    ------- stderr -------
+    Warning: node n1 of pod iter8-default-1-x7k2p does not answer
+    [exit code 3]
+    ");
+}
+
+#[test]
 fn a_job_that_took_too_long() {
     let (server, plugin) = launched();
     let late = json!({ "type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "Job was active longer than specified deadline" });
@@ -272,7 +320,7 @@ fn what_was_in_the_way_is_told_at_the_end_of_the_wait() {
     let conditions =
         json!([{ "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message }]);
     pod(&server, 1, &json!({ "phase": "Pending", "conditions": conditions }));
-    assert_snapshot!(plugin.run("assert --timeout 1500ms"), @"
+    assert_snapshot!(plugin.run("assert --timeout 4s"), @"
     completed does not hold: the experiment has not begun
     nofailure does not hold: the experiment has not begun
     slos does not hold: the experiment has not begun

@@ -151,7 +151,7 @@ fn a_watch_has_no_time_limit() {
     let server = ApiServer::start();
     let plugin = Plugin::with(&server);
     let _ = plugin.run(LAUNCH).code(0);
-    assert_eq!(plugin.run("assert --timeout 700ms --request-timeout 300ms").code(3).stderr, "");
+    assert_eq!(plugin.run("assert --timeout 3s --request-timeout 2s").code(3).stderr, "");
 }
 
 #[test]
