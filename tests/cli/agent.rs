@@ -10,6 +10,7 @@ use iter8_core::metric::{Metric, MetricKind, Observation, Series};
 use iter8_core::result::{LoadDetails, LoadError, StepStatus, Version};
 use iter8_core::{ExperimentResult, Phase, Task};
 use iter8_testkit::api_server::ApiServer;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// The group and the namespace of every launch here.
@@ -19,10 +20,14 @@ pub(crate) const GROUP: &str = "default";
 pub(crate) const LAUNCH: &str =
     "launch --set tasks={http,assess} --set http.url=http://app/get --set assess.SLOs.upper.http/error-count=0";
 
+fn moment(text: &str) -> Timestamp {
+    text.parse().expect("is a time")
+}
+
 /// A result of `http` and `assess` that has just begun.
 pub(crate) fn running(revision: u32) -> ExperimentResult {
     let mut result = ExperimentResult::pending(GROUP, "default", revision, &["http", "assess"]);
-    result.begin_loop("2026-01-02T03:04:05Z".parse().unwrap(), &["http", "assess"]);
+    result.begin_loop(moment("2026-01-02T03:04:05Z"), &["http", "assess"]);
     result.agent_version = "0.1.0".to_owned();
     result.versions = vec![Version::default()];
     result.steps[0].status = StepStatus::Running;
@@ -56,7 +61,7 @@ pub(crate) fn ended(revision: u32, errors: u64) -> ExperimentResult {
     }
     result.phase = Phase::Succeeded;
     result.loops.completed = 1;
-    result.ended = Some("2026-01-02T03:04:17.5Z".parse().unwrap());
+    result.ended = Some(moment("2026-01-02T03:04:17.5Z"));
     result.log_line(format!("2026-01-02T03:04:17.500Z experiment succeeded, verdict {verdict}"));
     result
 }
@@ -88,7 +93,7 @@ pub(crate) fn failed(revision: u32) -> ExperimentResult {
     result.steps[0].status = StepStatus::Failed;
     result.steps[0].message = "connection refused".to_owned();
     result.phase = Phase::Failed;
-    result.ended = Some("2026-01-02T03:04:06Z".parse().unwrap());
+    result.ended = Some(moment("2026-01-02T03:04:06Z"));
     result
 }
 
@@ -102,7 +107,7 @@ pub(crate) fn cancelled(revision: u32) -> ExperimentResult {
 
 /// Stores a result where the agent does.
 pub(crate) fn write(server: &ApiServer, result: &ExperimentResult) {
-    write_text(server, result.revision, &result.to_json().unwrap());
+    write_text(server, result.revision, &result.to_json().expect("its numbers are finite"));
 }
 
 /// Stores any text where the agent stores a result.

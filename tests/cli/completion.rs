@@ -13,7 +13,7 @@ use crate::plugin::{BINARY, Plugin};
 fn offered(plugin: &Plugin, words: &[&str]) -> CommandOutput {
     let completer = plugin.home().join("kubectl_complete-iter8");
     if !completer.exists() {
-        symlink(BINARY, &completer).unwrap();
+        symlink(BINARY, &completer).expect("the home can be written to");
     }
     plugin.command(completer, words).run().code(0)
 }
@@ -24,7 +24,7 @@ fn candidates(plugin: &Plugin, words: &[&str]) -> Vec<String> {
     assert_eq!(output.stderr, "");
     let mut lines: Vec<&str> = output.stdout.lines().collect();
     assert_eq!(lines.pop(), Some(":4"), "{output}");
-    lines.into_iter().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+    lines.into_iter().map(|line| line.split_once('\t').map_or(line, |(word, _)| word).to_owned()).collect()
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) fn stored(server: &ApiServer) -> Vec<String> {
 pub(crate) fn history(server: &ApiServer) -> Vec<Value> {
     let parent = server.get("secrets", "default", "iter8-default").expect("the group is there");
     let encoded = parent["data"]["history.json"].as_str().expect("the group has a history");
-    serde_json::from_slice(&STANDARD.decode(encoded).unwrap()).unwrap()
+    serde_json::from_slice(&STANDARD.decode(encoded).expect("data is base64")).expect("a history is JSON")
 }
 
 const OBJECTS: [&str; 7] = [
@@ -214,7 +214,7 @@ fn an_earlier_revision_is_launched_again_with_other_values_over_it() {
 fn two_launches_at_the_same_instant_become_two_revisions() {
     let server = ApiServer::start();
     let plugin = Plugin::with(&server);
-    let hold = server.when("create", "secrets").named("iter8-default").hold();
+    let hold = server.when("create", "secrets").hold();
     let launches = [plugin.line(LAUNCH).spawn(), plugin.line(LAUNCH).spawn()];
     server.wait_for("both launches at the lock", |state| state.requests_to("create", "secrets").nth(1).map(|_| ()));
     hold.release();

@@ -11,8 +11,8 @@ use crate::plugin::{Plugin, of_kind};
 pub(crate) fn experiment(objects: &[Value]) -> Value {
     let spec = of_kind(objects, "Secret", "iter8-default-1-spec");
     let encoded = spec["data"]["experiment.yaml"].as_str().expect("the spec holds an experiment");
-    let text = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
-    serde_yaml::from_str(&String::from_utf8(text).unwrap()).unwrap()
+    let text = base64::engine::general_purpose::STANDARD.decode(encoded).expect("data is base64");
+    serde_yaml::from_str(&String::from_utf8(text).expect("an experiment is text")).expect("an experiment is YAML")
 }
 
 const TASKS: &str = "--set tasks={ready,http,assess} --set ready.deploy=app --set http.url=http://app/get \
