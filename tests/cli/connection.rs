@@ -151,7 +151,10 @@ fn a_watch_has_no_time_limit() {
     let server = ApiServer::start();
     let plugin = Plugin::with(&server);
     let _ = plugin.run(LAUNCH).code(0);
-    assert_eq!(plugin.run("assert --timeout 3s --request-timeout 2s").code(3).stderr, "");
+    // A server that has nothing to tell may take its time even for the head of its answer.
+    let _hold = server.when("watch", "secrets").hold();
+    assert_eq!(plugin.run("assert --timeout 4s --request-timeout 2s").code(3).stderr, "");
+    assert_eq!(server.requests_to("watch", "secrets").len(), 1, "the watch was given up and begun again");
 }
 
 #[test]

@@ -206,16 +206,20 @@ fn a_data_directory_that_cannot_be_written_to_is_named_and_nothing_is_left() {
     let _ = plugin.run("get --local").code(10);
 }
 
+/// The plugin in a process none of whose files may grow beyond so many blocks of 512 bytes, as on a disk that is full.
+/// The signal for it is ignored, so that writing fails.
+fn on_full_disk(plugin: &Plugin, blocks: u32, line: &str) -> CommandOutput {
+    let limited = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let words = ["-c", &limited, "sh", BINARY].into_iter().chain(line.split_whitespace());
+    plugin.command("sh", words).run()
+}
+
 #[test]
 fn a_disk_that_is_full_leaves_no_half_written_file() {
     let target = HttpTarget::start(Behaviour::OK);
     let plugin = Plugin::new();
-    // No file of this process may grow beyond nothing; the signal for it is ignored, so that writing fails.
-    let limited = "trap '' XFSZ; ulimit -f 0; exec \"$@\"";
-    let words = ["-c", limited, "sh", BINARY].into_iter().map(str::to_owned);
     let line = launch(&target.url("/"));
-    let output = plugin.command("sh", words.chain(line.split_whitespace().map(str::to_owned))).run();
-    assert_snapshot!(output, @"
+    assert_snapshot!(on_full_disk(&plugin, 0, &line), @"
     ------- stderr -------
     error: cannot write $HOME/data/iter8/default/1/experiment.yaml: File too large (os error 27)
     [exit code 10]
@@ -224,6 +228,18 @@ fn a_disk_that_is_full_leaves_no_half_written_file() {
     assert_eq!(target.count(), 0);
     let _ = plugin.run("get --local").code(0).complains("No local experiments found.");
     let _ = plugin.run(&line).code(0).complains("experiment \"default\" ran, revision 1: ");
+}
+
+#[test]
+fn a_disk_that_fills_up_while_running_is_told_and_what_was_saved_before_stays_whole() {
+    let target = HttpTarget::start(Behaviour::OK);
+    let plugin = Plugin::new();
+    let output = on_full_disk(&plugin, 1, &launch(&target.url("/"))).code(10);
+    let told = "/data/iter8/default/1/result.json: File too large (os error 27)\n";
+    assert!(output.stderr.contains("error: failed to save the result: cannot write "), "{output}");
+    assert!(output.stderr.ends_with(told), "{output}");
+    assert!(!plugin.files().iter().any(|file| file.ends_with(".tmp")), "{:?}", plugin.files());
+    assert!(matches!(plugin.run("report --local").code, Some(0 | 11)), "half a result was left");
 }
 
 #[test]

@@ -10,7 +10,10 @@ fn a_reader_that_goes_away_is_no_error() {
     let plugin = Plugin::new();
     // `head` ends after one line; the code of the plugin goes to a file, because that of a pipe is its last program's.
     let script = format!("{{ {BINARY} \"$@\"; echo $? > code; }} | head -n 1");
-    let words = ["-c", &script, "sh", "render", "--set", "tasks={http}", "--set", "http.url=http://a"];
+    // More than a pipe holds, so that writing goes on when nobody reads any more.
+    plugin.file("body", vec![b'x'; 200_000]);
+    let values = ["--set", "tasks={http}", "--set", "http.url=http://a", "--set-file", "http.payloadStr=body"];
+    let words = ["-c", &script, "sh", "render"].into_iter().chain(values);
     let output = plugin.command("sh", words).run().code(0);
     assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("---\n", ""));
     assert_eq!(std::fs::read_to_string(plugin.home().join("code")).unwrap(), "0\n");
