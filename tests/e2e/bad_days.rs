@@ -4,7 +4,7 @@ use crate::harness::{Namespace, eventually};
 
 const SET: &str = "--set";
 
-fn simple<'a>(url: &'a str) -> Vec<&'a str> {
+fn simple(url: &str) -> Vec<&str> {
     vec![
         SET,
         "tasks={http,assess}",

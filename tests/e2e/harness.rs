@@ -138,7 +138,7 @@ impl Namespace {
             .spawn()
             .expect("kubectl starts");
         child.stdin.take().expect("is piped").write_all(manifest.as_bytes()).expect("kubectl reads");
-        finished(child.wait_with_output().expect("kubectl ends"), Instant::now()).code(0);
+        finished(&child.wait_with_output().expect("kubectl ends"), Instant::now()).code(0);
     }
 
     /// Everything in this namespace that belongs to iter8, by kind and name.
@@ -186,10 +186,10 @@ pub(crate) fn run(mut command: Command) -> Ran {
     let begun = Instant::now();
     let output =
         command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-    finished(output, begun)
+    finished(&output, begun)
 }
 
-fn finished(output: Output, begun: Instant) -> Ran {
+fn finished(output: &Output, begun: Instant) -> Ran {
     Ran {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),

@@ -230,8 +230,9 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn shown(error: &(dyn StdError + 'static)) -> String {
-    // Its own text is that of a debugger.
-    let answer = match error.downcast_ref() {
+    // Its own text is that of a debugger. As the source of our errors it lies in a box, which is an error of its own type.
+    let boxed = || error.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref);
+    let answer = match error.downcast_ref().or_else(boxed) {
         Some(kube::Error::Api(status)) => Some(status),
         _ => None,
     };
