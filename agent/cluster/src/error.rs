@@ -230,13 +230,16 @@ pub fn chain(error: &(dyn StdError + 'static)) -> String {
 }
 
 fn shown(error: &(dyn StdError + 'static)) -> String {
-    // Its own text is that of a debugger. As the source of our errors it lies in a box, which is an error of its own type.
+    // Errors of the client and the answers in them have texts for developers. As sources they lie in boxes, which are
+    // errors of types of their own.
     let boxed = || error.downcast_ref::<Box<kube::Error>>().map(AsRef::as_ref);
-    let answer = match error.downcast_ref().or_else(boxed) {
-        Some(kube::Error::Api(status)) => Some(status),
+    let of_client = match error.downcast_ref().or_else(boxed) {
+        Some(kube::Error::Api(status)) => Some(status.as_ref()),
         _ => None,
     };
-    let message = answer.map(|status| status.message.trim()).filter(|message| !message.is_empty());
+    let boxed = || error.downcast_ref::<Box<Status>>().map(AsRef::as_ref);
+    let answer = of_client.or_else(|| error.downcast_ref()).or_else(boxed);
+    let message = answer.map(|status: &Status| status.message.trim()).filter(|message| !message.is_empty());
     message.map_or_else(|| error.to_string(), str::to_owned)
 }
 
