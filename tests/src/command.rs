@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -200,7 +200,15 @@ impl TestCommand {
         let called = format!("{:?}", self.command);
         let stdin = if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
         self.command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{called} does not start: {error}"));
+        let mut child = loop {
+            match self.command.spawn() {
+                Ok(child) => break child,
+                // A program that another test starts has a file that we just wrote open too, until it has become that
+                // program.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::yield_now(),
+                Err(error) => panic!("{called} does not start: {error}"),
+            }
+        };
         if let (Some(mut pipe), Some(text)) = (child.stdin.take(), self.stdin) {
             // A program that does not read is none of our business, and one that reads late must not hold us up.
             thread::spawn(move || pipe.write_all(&text));

@@ -1,12 +1,17 @@
 //! A port of our own on 127.0.0.1, and a thread that serves it: what all fakes stand on. What is served is their business.
 
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+/// How long a port of our own may be in use by others. Far longer than it ever is.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A port that nobody else gets as long as this lives, whether somebody serves it or not. Without a [`Service`]
 /// connections to it are refused.
@@ -81,10 +86,19 @@ where
 }
 
 fn bound(address: SocketAddr) -> TcpSocket {
-    let socket = TcpSocket::new_v4().expect("the process has files left");
-    socket.set_reuseaddr(true).expect("every TCP socket has this option");
-    socket.bind(address).expect("the port is ours, or any");
-    socket
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let socket = TcpSocket::new_v4().expect("the process has files left");
+        socket.set_reuseaddr(true).expect("every TCP socket has this option");
+        match socket.bind(address) {
+            Ok(()) => return socket,
+            // A program that another test starts has our closed sockets too, until it has become that program.
+            Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => panic!("the port is ours, or any: {error}"),
+        }
+    }
 }
 
 impl Drop for Service {
@@ -99,7 +113,6 @@ impl Drop for Service {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
     use std::net::TcpStream;
 
     use super::*;
