@@ -138,6 +138,9 @@ async fn configured(mut cluster: Cluster, mut user: AuthInfo, env: &ConnectEnv) 
     };
     let made = Config::from_custom_kubeconfig(named, &KubeConfigOptions::default()).await;
     let mut made = made.map_err(|error| config(error.into()))?;
+    if made.root_cert.as_ref().is_some_and(Vec::is_empty) {
+        return Err(config("the certificate authority holds no certificate in PEM form".into()));
+    }
     made.proxy_url = match proxy {
         Some(proxy) => Some(proxy.parse().map_err(|_| ConnectError::Proxy(proxy.clone()))?),
         None => None,
