@@ -216,3 +216,43 @@ fn requests_are_shown_when_asked_for() {
     assert!(!shown.contains("t0ken"), "{shown}");
     assert_eq!(plugin.run("get -v=0").code(0).stderr, plugin.run("get").code(0).stderr);
 }
+
+#[test]
+fn certificates_that_cannot_be_used_are_named() {
+    let plugin = Plugin::new();
+    plugin.file("not.pem", "this is no certificate\n");
+    let server = "get --server https://127.0.0.1:1";
+    assert_snapshot!(plugin.run(&format!("{server} --certificate-authority nowhere.pem")), @r#"
+    ------- stderr -------
+    error: the client cannot be made: failed to load certificate authority: failed to read file '"nowhere.pem"': No such file or directory (os error 2)
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.run(&format!("{server} --certificate-authority not.pem")), @"
+    ------- stderr -------
+    error: the client cannot be made: the certificate authority holds no certificate in PEM form
+    [exit code 10]
+    ");
+    assert_snapshot!(plugin.run(&format!("{server} --client-certificate nowhere.pem --client-key nowhere.pem")), @r#"
+    ------- stderr -------
+    error: the client cannot be made: Failed to infer provided configuration: failed to load client certificate: failed to read file '"nowhere.pem"': No such file or directory (os error 2)
+    [exit code 10]
+    "#);
+    assert_snapshot!(plugin.run(&format!("{server} --client-certificate not.pem --client-key not.pem")), @"
+    ------- stderr -------
+    error: the client cannot be made: rustls tls error: identity PEM is missing a private key: the key must be PKCS8 or RSA/PKCS1
+    [exit code 10]
+    ");
+}
+
+#[test]
+fn a_server_that_speaks_no_tls_is_told() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let url = server.url().replace("http://", "https://");
+    assert_snapshot!(plugin.run(&format!("get --server {url} --insecure-skip-tls-verify")), @"
+    ------- stderr -------
+    Unable to connect to the server SERVER: received corrupt message of type InvalidContentType
+    hint: `kubectl cluster-info` tells whether kubectl reaches it; --local needs no cluster
+    [exit code 10]
+    ");
+}

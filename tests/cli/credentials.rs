@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use iter8_testkit::api_server::ApiServer;
 use serde_json::json;
 
-use crate::plugin::Plugin;
+use crate::plugin::{Plugin, kubeconfig};
 
 /// The plugin with a kubeconfig whose user logs in as said.
 fn logging_in(server: &ApiServer, user: &serde_json::Value) -> Plugin {
@@ -37,6 +37,18 @@ fn a_token_in_a_file_counts_without_the_end_of_its_line() {
     error: cannot read the token file $HOME/token: No such file or directory (os error 2)
     [exit code 10]
     ");
+}
+
+#[test]
+fn files_are_found_from_the_kubeconfig_that_names_them() {
+    let server = ApiServer::start();
+    let plugin = Plugin::new();
+    let config = kubeconfig(&server.url(), "default").replace("user: {}", "user: {tokenFile: token}");
+    plugin.file("below/config", config);
+    plugin.file("below/token", "t0ken");
+    let _ = plugin.run("get --kubeconfig below/config").code(0);
+    assert_eq!(authorization(&server), "Bearer t0ken");
+    let _ = plugin.line("get").env("KUBECONFIG", "below/config").run().code(0);
 }
 
 #[test]
