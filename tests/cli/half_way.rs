@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 use iter8_testkit::api_server::ApiServer;
 use serde_json::json;
 
-use crate::agent::{LAUNCH, end_job, ended, write};
+use crate::agent::{LAUNCH, end_job, ended, running, write};
 use crate::launch::{history, stored};
 use crate::plugin::Plugin;
 
@@ -84,6 +84,20 @@ fn a_failed_launch_leaves_history_and_results_of_earlier_ones() {
     assert_eq!(stored(&server), before);
     assert_eq!(history(&server).len(), 1);
     let _ = plugin.run("assert").code(0);
+}
+
+#[test]
+fn a_launch_that_is_refused_leaves_the_running_experiment_alone() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let _ = plugin.run(LAUNCH).code(0);
+    write(&server, &running(1));
+    let before = stored(&server);
+    server.when("patch", "jobs").rejected("exceeded quota: few");
+    let output = plugin.run(LAUNCH).code(12);
+    assert!(output.stderr.contains("exceeded quota: few"), "{output}");
+    assert_eq!(stored(&server), before, "the job of the first launch is still there");
+    assert_eq!(history(&server).len(), 1);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! - The parent Secret is the lock: a revision number is taken by writing it with its resourceVersion, so two launches
 //!   never get the same number and never work on the same group at once.
 //! - Loads do not overlap: an earlier run has ended, or had [`LaunchPlan::stop_within`] to end, before the next begins.
+//! - An earlier run is ended only when the server has agreed to everything that is to come.
 //! - A launch that fails is taken back. One whose launcher dies leaves nothing that the next launch or `delete` does
 //!   not find, because the parent names every kind and namespace before anything is made there.
 
@@ -27,6 +28,7 @@ use crate::names::{self, Group, Revision};
 use crate::objects::{Action, Kind, ObjectId, Outcome};
 use crate::parent::{Parent, Saved, read_parent};
 use crate::plan::{LaunchPlan, Planned, own};
+use crate::preview::try_out;
 use crate::survey::{Survey, survey};
 
 /// How often a launch looks whether what it waits for has happened.
@@ -158,6 +160,7 @@ impl<'a> Attempt<'a> {
         if stale.is_empty() {
             return Ok(Vec::new());
         }
+        self.rehearse().await?;
         let mut removal = Removal::of(self.client, stale);
         removal.begin().await?;
         let deadline = Instant::now() + plan.stop_within;
@@ -179,6 +182,22 @@ impl<'a> Attempt<'a> {
         self.survey.members.retain(|found| !uids.contains(&found.member.uid));
         let pruned = |member: &Member| Outcome { object: member.object.clone(), action: Action::Pruned };
         Ok(removal.members().iter().map(pruned).collect())
+    }
+
+    /// Has the server check every object before an earlier run is ended for it: a launch that is refused must not cost
+    /// what was running.
+    async fn rehearse(&self) -> Result<(), ClusterError> {
+        let planned = &self.survey.objects.planned;
+        let answers = join_all(planned.iter().map(|planned| try_out(self.client, &self.parent, planned))).await;
+        for (planned, answer) in planned.iter().zip(answers) {
+            match answer {
+                // Its role is one of the objects that are not made yet.
+                Err(error)
+                    if planned.object.kind == Kind::RoleBinding && error.failure() == Some(Failure::NotFound) => {}
+                answer => drop(answer?),
+            }
+        }
+        Ok(())
     }
 
     /// Shows others that this launch is alive.

@@ -82,7 +82,11 @@ pub async fn preview(client: &Client, plan: &LaunchPlan<'_>) -> Result<Vec<Diffe
 }
 
 /// Applies an object in a dry run, owned as a launch would have it.
-async fn try_out(client: &Client, parent: &Parent, planned: &Planned) -> Result<DynamicObject, ClusterError> {
+pub(crate) async fn try_out(
+    client: &Client,
+    parent: &Parent,
+    planned: &Planned,
+) -> Result<DynamicObject, ClusterError> {
     let mut manifest = planned.manifest.clone();
     // A group that does not exist yet has no uid that an object could refer to.
     if parent.exists() && planned.object.namespace == parent.namespace() {
