@@ -160,7 +160,8 @@ fn of_api(action: &str, source: &kube::Error) -> CliError {
     match failure {
         ApiFailure::Unreachable => CliError::verbatim(ExitCode::Cluster, text)
             .hinted("`kubectl cluster-info` tells whether kubectl reaches it; --local needs no cluster"),
-        ApiFailure::Unauthorized => CliError::verbatim(ExitCode::NotAllowed, text),
+        ApiFailure::Unauthorized => CliError::verbatim(ExitCode::NotAllowed, text)
+            .hinted("log in again, or check --token and the user of the kubeconfig's context"),
         ApiFailure::Forbidden => {
             let without_roles =
                 if action.contains("role") { "; without roles: --set serviceAccountName=NAME" } else { "" };

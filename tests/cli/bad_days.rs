@@ -59,6 +59,7 @@ fn a_user_who_is_not_logged_in() {
     assert_snapshot!(plugin.run("report"), @"
     ------- stderr -------
     error: You must be logged in to the server (Unauthorized)
+    hint: log in again, or check --token and the user of the kubeconfig's context
     [exit code 12]
     ");
     let _ = plugin.run(LAUNCH).code(12);
