@@ -1,11 +1,11 @@
 //! The one place that turns errors of the libraries into a sentence, hints and an exit code. Printing them is the
 //! printer's business.
 
-use std::error::Error;
 use std::io;
 
 use iter8_agent::runner::RunError;
 use iter8_cluster::error::ClusterError;
+pub(crate) use iter8_cluster::error::chain;
 use iter8_core::ExitCode;
 use iter8_core::schema::Problem;
 
@@ -74,20 +74,6 @@ impl CliError {
     pub(crate) fn hints(&self) -> &[String] {
         &self.hints
     }
-}
-
-/// An error with its causes, as one sentence. Causes that the text already holds are not repeated.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl From<ValuesError> for CliError {

@@ -112,6 +112,6 @@ impl Checked {
     }
 }
 
-fn internal(error: impl std::error::Error) -> CliError {
+fn internal(error: impl std::error::Error + 'static) -> CliError {
     CliError::new(ExitCode::Internal, chain(&error))
 }
