@@ -10,6 +10,9 @@ use iter8_core::{ExitCode, Experiment, GoDuration, Phase};
 use kube::{Client, Config};
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::runner::{Event, EventKind, Identity, RunError, run};
 use crate::shutdown::cancel_on_signal;
@@ -184,5 +187,10 @@ fn log_to_stdout(level: LogLevel) {
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Error => LevelFilter::ERROR,
     };
-    tracing_subscriber::fmt().with_max_level(level).with_target(false).with_ansi(false).init();
+    // The client of the cluster calls every attempt that fails an error. The agent says itself what it makes of one, and
+    // an outage that is waited out is none.
+    let of_client = if level < LevelFilter::DEBUG { LevelFilter::OFF } else { level };
+    let targets = Targets::new().with_default(level).with_target("kube_client", of_client);
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false);
+    tracing_subscriber::registry().with(lines).with(targets).init();
 }
