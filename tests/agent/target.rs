@@ -71,7 +71,13 @@ fn large_answers_are_read_to_their_end_on_few_connections() {
     let target = HttpTarget::start(Behaviour::Answer { status: 200, bytes: 200_000 });
     let result = measured(&target.url("/"), 20, &json!({ "connections": 2 }));
     assert_eq!((result.load["http"].completed, result.load["http"].errors.len()), (20, 0));
-    assert_eq!(result.verdict, Some(Verdict::Pass));
+    assert_eq!((result.verdict, target.connections()), (Some(Verdict::Pass), 2));
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_an_error_although_it_began_well() {
+    let target = HttpTarget::start(Behaviour::Cut(100_000));
+    assert_all_failed(&measured(&target.url("/"), 10, &json!({})), "connection closed", 10);
 }
 
 #[test]

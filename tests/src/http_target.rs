@@ -10,14 +10,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
 use http::request::Parts;
-use http::{HeaderMap, Method, Response};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Response, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::loopback::{Port, Service};
@@ -46,6 +49,8 @@ pub enum Behaviour {
         /// So many bytes come before what is shown.
         after: usize,
     },
+    /// Answers 200, and closes the connection after so many bytes of a longer body.
+    Cut(usize),
     /// Never answers.
     Hang,
     /// Ends the connection without an answer.
@@ -98,6 +103,7 @@ struct State {
     by_path: BTreeMap<String, Behaviour>,
     counts: BTreeMap<String, u64>,
     last: Option<Received>,
+    connections: u64,
     is_released: bool,
 }
 
@@ -105,7 +111,8 @@ impl HttpTarget {
     /// Starts a target that behaves so on every path.
     pub fn start(usual: Behaviour) -> Self {
         let (by_path, counts) = (BTreeMap::new(), BTreeMap::new());
-        let state = Arc::new(Watched::new(State { usual, by_path, counts, last: None, is_released: false }));
+        let state = State { usual, by_path, counts, last: None, connections: 0, is_released: false };
+        let state = Arc::new(Watched::new(state));
         let port = Port::reserve();
         let shared = state.clone();
         let service = port.serve(move |stream| connection(stream, shared.clone()));
@@ -142,6 +149,11 @@ impl HttpTarget {
         self.state.read(|state| state.counts.get(path).copied().unwrap_or(0))
     }
 
+    /// How many connections have been made to it.
+    pub fn connections(&self) -> u64 {
+        self.state.read(|state| state.connections)
+    }
+
     /// The last request.
     ///
     /// # Panics
@@ -174,6 +186,7 @@ impl ClosedPort {
 }
 
 async fn connection(stream: TcpStream, state: Arc<Watched<State>>) {
+    state.update(|state| state.connections += 1);
     let resets = AtomicBool::new(false);
     let service = service_fn(|request| Box::pin(answer(request, &state, &resets)));
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -195,7 +208,7 @@ async fn answer(
     request: http::Request<Incoming>,
     state: &Watched<State>,
     resets: &AtomicBool,
-) -> Result<Response<Full<Bytes>>, Box<dyn Error + Send + Sync>> {
+) -> Result<Response<UnsyncBoxBody<Bytes, io::Error>>, Box<dyn Error + Send + Sync>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let path = head.uri.path().to_owned();
@@ -221,6 +234,16 @@ async fn answer(
             (200, Bytes::new())
         }
         Behaviour::Echo { status, after } => (status, Bytes::from(".".repeat(after) + &shown(&head, &body))),
+        Behaviour::Cut(bytes) => {
+            let begin = stream::iter([Ok(Frame::data(Bytes::from(vec![b'.'; bytes])))]);
+            // Hyper sends what it has when it has to wait, and would drop it together with the connection.
+            let end = stream::once(async {
+                yield_now().await;
+                Err(ended())
+            });
+            let body = StreamBody::new(begin.chain(end)).boxed_unsync();
+            return Ok(Response::builder().header(header::CONTENT_LENGTH, bytes + 1).body(body)?);
+        }
         Behaviour::Hang => pending().await,
         Behaviour::Close => return Err(ended().into()),
         Behaviour::Reset => {
@@ -228,7 +251,8 @@ async fn answer(
             return Err(ended().into());
         }
     };
-    Ok(Response::builder().status(status).body(Full::new(body))?)
+    let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
+    Ok(Response::builder().status(status).body(body)?)
 }
 
 /// A request as text.
@@ -262,13 +286,18 @@ mod tests {
         target.on("/echo", Behaviour::Echo { status: 500, after: 3 });
         target.on("/reset", Behaviour::Reset);
         target.on("/close", Behaviour::Close);
+        target.on("/cut", Behaviour::Cut(10));
         assert!(get(&target, "/").expect("an answer").starts_with("HTTP/1.1 200"));
         let large = get(&target, "/large").expect("an answer");
         assert!(large.starts_with("HTTP/1.1 503") && large.ends_with(&".".repeat(1000)));
         assert!(get(&target, "/echo?q=1").expect("an answer").contains("...GET /echo?q=1\nhost: a\nx-test: 1\n"));
+        let cut = get(&target, "/cut").expect("an answer");
+        assert!(
+            cut.contains("content-length: 11") && cut.ends_with(&".".repeat(10)) && !cut.ends_with(&".".repeat(11))
+        );
         assert_eq!(get(&target, "/reset"), Err(ErrorKind::ConnectionReset));
         assert_eq!(get(&target, "/close"), Ok(String::new()));
-        assert_eq!((target.count(), target.count_of("/echo")), (5, 1));
+        assert_eq!((target.count(), target.count_of("/echo"), target.connections()), (6, 1, 6));
         assert_eq!((target.last().target.as_str(), target.last().header("x-test")), ("/close", "1"));
     }
 
