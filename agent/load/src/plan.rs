@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::LoadError;
+use crate::http2::STREAMS;
 use crate::schedule::Schedule;
 use crate::target::Target;
 
@@ -12,10 +13,13 @@ pub struct Plan {
     /// What to send.
     pub target: Target,
     /// When.
-    pub schedule: Schedule,
+    pub arrivals: Arrivals,
     /// When it ends.
     pub limit: Limit,
-    /// The most connections that are open at the same time.
+    /// What is sent before the measurement begins and is no part of it.
+    pub warmup: Option<Limit>,
+    /// The most connections that are open at the same time. Of a closed load, also the number of requests that are under
+    /// way at any time; over HTTP/2 each connection carries up to a hundred.
     pub connections: u32,
     /// How long an answer may take from the actual send to its last byte. A request that takes longer is given up.
     pub timeout: Duration,
@@ -25,6 +29,31 @@ pub struct Plan {
     pub allow_initial_errors: bool,
     /// Which part of the load this plan is.
     pub share: Share,
+}
+
+/// What decides when a request is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrivals {
+    /// A schedule, whatever becomes of the requests before: the open model.
+    Open {
+        /// The times.
+        schedule: Schedule,
+        /// What becomes of a request that is due while all connections are busy.
+        when_busy: WhenBusy,
+    },
+    /// The end of another request: as many are under way at any time as there are connections. What a target cannot take
+    /// is then never sent, so that its latency says nothing of a rate.
+    Closed,
+}
+
+/// What becomes of a request that is due while all connections are busy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// It waits, and its waiting is part of its latency.
+    #[default]
+    Queue,
+    /// It is not sent, and counted as dropped.
+    Drop,
 }
 
 /// When a load ends.
@@ -83,10 +112,31 @@ impl Plan {
             .collect()
     }
 
+    /// How many requests may be under way at a time.
+    pub(crate) fn lanes(&self) -> u32 {
+        match (&self.arrivals, self.target.http2) {
+            (Arrivals::Open { .. }, true) => self.connections.saturating_mul(STREAMS),
+            (Arrivals::Open { .. }, false) | (Arrivals::Closed, _) => self.connections,
+        }
+    }
+
+    /// Whether requests have intended times.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.arrivals, Arrivals::Open { .. })
+    }
+
+    /// The load that goes before the measurement.
+    pub(crate) fn of_warmup(&self) -> Option<Self> {
+        Some(Self { limit: self.warmup?, ..self.clone() })
+    }
+
     /// Number and intended time of the `n`-th request of this share; None when the load has ended before.
     pub fn intended(&self, n: u64) -> Option<(u64, Duration)> {
         let k = n.checked_mul(self.share.count)?.checked_add(self.share.index)?;
-        let at = self.schedule.at(k);
+        let at = match &self.arrivals {
+            Arrivals::Open { schedule, .. } => schedule.at(k),
+            Arrivals::Closed => Duration::ZERO,
+        };
         let is_within = match self.limit {
             Limit::Requests(requests) => k < requests,
             Limit::Duration(duration) => at < duration,
@@ -94,8 +144,11 @@ impl Plan {
         is_within.then_some((k, at))
     }
 
-    /// How many requests this share asks for.
+    /// How many requests this share asks for; 0 for a closed load by duration, which asks for as many as there come.
     pub fn offered(&self) -> u64 {
+        if let (Arrivals::Closed, Limit::Duration(_)) = (&self.arrivals, self.limit) {
+            return 0;
+        }
         let (mut low, mut high) = (0u64, 1u64);
         while self.intended(high).is_some() {
             low = high;
@@ -119,7 +172,9 @@ impl Plan {
     }
 
     pub(crate) fn validate(&self) -> Result<(), LoadError> {
-        self.schedule.validate().map_err(LoadError::Plan)?;
+        if let Arrivals::Open { schedule, .. } = &self.arrivals {
+            schedule.validate().map_err(LoadError::Plan)?;
+        }
         let problem = match (self.target.url.scheme(), self.target.url.host(), self.limit) {
             (scheme, _, _) if scheme != "http" && scheme != "https" => format!("`{scheme}` is neither http nor https"),
             (_, None, _) => "the URL names no host".to_owned(),
@@ -142,7 +197,8 @@ mod tests {
     fn plan(limit: Limit, rate: f64) -> Plan {
         Plan {
             target: Target::get("http://127.0.0.1/".parse().unwrap()),
-            schedule: Schedule::Constant { rate },
+            arrivals: Arrivals::Open { schedule: Schedule::Constant { rate }, when_busy: WhenBusy::Queue },
+            warmup: None,
             limit,
             connections: 7,
             timeout: Duration::from_secs(1),

@@ -34,6 +34,14 @@ impl Schedule {
         Duration::try_from_secs_f64(seconds).map_or(LONGEST, |at| at.min(LONGEST))
     }
 
+    /// The highest rate, in requests a second.
+    pub(crate) fn peak(&self) -> f64 {
+        match *self {
+            Self::Constant { rate } => rate,
+            Self::Ramp { from, to, .. } => from.max(to),
+        }
+    }
+
     pub(crate) fn validate(&self) -> Result<(), String> {
         let rates = match *self {
             Self::Constant { rate } => [rate, rate],

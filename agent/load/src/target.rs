@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use url::Url;
 
 /// One kind of request.
@@ -52,10 +54,50 @@ impl Target {
         Self { method: Method::GET, url, headers, body: Bytes::new(), tls: Tls::default(), http2: false }
     }
 
+    /// The request without anything that depends on the protocol.
+    ///
+    /// # Errors
+    /// In words, when the URL cannot be sent.
+    pub(crate) fn message(&self) -> Result<Message, String> {
+        let mut url = self.url.clone();
+        url.set_fragment(None);
+        // Neither can fail for a URL with a host, which the plan makes sure of.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let uri: Uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("iter8/", env!("CARGO_PKG_VERSION"))));
+        if let Some(credentials) = basic_credentials(&self.url) {
+            headers.insert(header::AUTHORIZATION, credentials);
+        }
+        headers.extend(self.headers.clone());
+        Ok(Message { method: self.method.clone(), uri, headers, body: self.body.clone() })
+    }
+
     /// Scheme, host and port, for messages.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
+}
+
+/// A request, whatever protocol it is sent by.
+#[derive(Clone)]
+pub(crate) struct Message {
+    pub(crate) method: Method,
+    /// Absolute, without credentials.
+    pub(crate) uri: Uri,
+    /// All but those that frame the message.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// User and password of a URL, as RFC 7617 sends them.
+fn basic_credentials(url: &Url) -> Option<HeaderValue> {
+    let password = url.password().unwrap_or_default();
+    let encoded = STANDARD.encode(format!("{}:{password}", url.username()));
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok().filter(|_| !url.username().is_empty())?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 impl fmt::Debug for Target {
