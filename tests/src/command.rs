@@ -245,9 +245,12 @@ impl Running {
         let deadline = Instant::now() + LIMIT;
         while self.read(deadline) {}
         let status = self.child.wait().expect("a child can be waited for");
-        let taken = std::mem::take;
-        let (stdout, stderr, stand_ins) = (taken(&mut self.stdout), taken(&mut self.stderr), taken(&mut self.stand_ins));
-        CommandOutput { stdout, stderr, code: status.code(), stand_ins }
+        CommandOutput {
+            stdout: std::mem::take(&mut self.stdout),
+            stderr: std::mem::take(&mut self.stderr),
+            code: status.code(),
+            stand_ins: std::mem::take(&mut self.stand_ins),
+        }
     }
 
     /// Takes one more line; false when there are none to come.
