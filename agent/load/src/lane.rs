@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Instant;
 
 use crate::call::{Answer, CallError};
 use crate::dial::Dialer;
@@ -72,22 +73,24 @@ impl Sessions {
 }
 
 impl Carrier {
-    /// Sends the request and reads its answer to the end, on a new connection when there is none that is still open.
+    /// Sends the request and reads its answer to the end, on a new connection when there is none that is still open. `now`
+    /// is when the call is made.
     pub(crate) async fn call(
         &mut self,
         dialer: &Dialer,
         requests: &Requests,
         sessions: &Sessions,
         scratch: &Scratch,
+        now: Instant,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<Answer, CallError> {
         match (self, requests) {
             (Self::Http1 { connection, dialed, .. }, Requests::Http1(request)) => {
-                call_http1(connection, dialed, dialer, request, scratch, is_error).await
+                call_http1(connection, dialed, dialer, request, scratch, now, is_error).await
             }
             (Self::Http2(number), Requests::Http2(request)) => {
                 let session = sessions.session(*number);
-                session.call(dialer, request, is_error).await
+                Box::pin(session.call(dialer, request, is_error)).await
             }
             (Self::Http1 { .. }, Requests::Http2(_)) | (Self::Http2(_), Requests::Http1(_)) => {
                 Err(CallError::without_detail(ErrorKind::Protocol))
@@ -122,8 +125,10 @@ async fn call_http1(
     dialer: &Dialer,
     request: &http1::Prepared,
     scratch: &Scratch,
+    now: Instant,
     is_error: &impl Fn(u16) -> bool,
 ) -> Result<Answer, CallError> {
+    let mut sent = now;
     loop {
         if let Some(current) = connection
             && !current.is_alive(scratch).await
@@ -134,10 +139,13 @@ async fn call_http1(
             Some(current) => current,
             None => {
                 *dialed += 1;
-                http1::Connection::new(dialer.dial().await?.stream)
+                // In a box, because it is rare and would make every call as large as a handshake.
+                let dialed = Box::pin(dialer.dial()).await?;
+                sent = Instant::now();
+                http1::Connection::new(dialed.stream)
             }
         };
-        match current.call(request, scratch, is_error).await {
+        match current.call(request, scratch, sent, is_error).await {
             Ok(answer) => {
                 *connection = answer.reusable.then_some(current);
                 return Ok(answer);

@@ -84,7 +84,8 @@ async fn first_request(
         let (dialer, sessions) = (Dialer::new(route.clone(), 0), Sessions::default());
         let scratch = crate::http1::Scratch::new(vec![0; 16 * 1024].into_boxed_slice());
         let mut carrier = requests.carrier(0, 1);
-        carrier.call(&dialer, requests, &sessions, &scratch, &|status| plan.is_error(status)).await
+        let is_error = |status| plan.is_error(status);
+        carrier.call(&dialer, requests, &sessions, &scratch, Instant::now(), &is_error).await
     });
     let ended = tokio::select! {
         biased;

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -136,6 +137,8 @@ struct Lane {
     began: Cell<Option<Instant>>,
     timed_out: Cell<bool>,
     is_parked: Cell<bool>,
+    /// A request has just ended on it, and it has not waited since.
+    has_ended: Cell<bool>,
 }
 
 /// A request that is to be sent.
@@ -173,16 +176,17 @@ impl Shared {
         self.error_ranges.borrow().iter().any(|range| range.contains(status))
     }
 
-    /// The next request for a lane that is free.
-    fn poll_next(&self, lane: &Rc<Lane>, context: &Context<'_>) -> Poll<Ticket> {
-        lane.listen(context);
+    /// The next request for a lane that is free, and whether the lane found it as soon as it was free.
+    fn poll_next(&self, lane: &Rc<Lane>, context: &Context<'_>) -> Poll<(Ticket, bool)> {
         if let Some(ticket) = lane.handed.take() {
-            return Poll::Ready(ticket);
+            return Poll::Ready((ticket, false));
         }
+        lane.listen(context);
         let mut queue = self.queue.borrow_mut();
         if let Some(ticket) = queue.take() {
-            return Poll::Ready(ticket);
+            return Poll::Ready((ticket, lane.has_ended.replace(false)));
         }
+        lane.has_ended.set(false);
         if !lane.is_parked.replace(true) {
             queue.parked.push_back(lane.clone());
         }
@@ -219,6 +223,7 @@ impl Shared {
         };
         recorder.count_response(outcome, &times);
         lane.began.set(None);
+        lane.has_ended.set(true);
         let mut queue = self.queue.borrow_mut();
         queue.in_flight -= 1;
         if queue.in_flight == 0
@@ -284,9 +289,8 @@ impl Lane {
         }
     }
 
-    /// `call`, until it takes too long.
-    async fn guarded<T>(&self, call: impl Future<Output = Result<T, CallError>>) -> Result<T, CallError> {
-        let mut call = std::pin::pin!(call);
+    /// `call`, until it takes too long. It is pinned by the caller, because moving it would copy all that it may become.
+    async fn guarded<T>(&self, mut call: Pin<&mut impl Future<Output = Result<T, CallError>>>) -> Result<T, CallError> {
         poll_fn(|context| {
             if self.timed_out.take() {
                 return Poll::Ready(Err(CallError::without_detail(ErrorKind::Timeout)));
@@ -302,18 +306,23 @@ async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carrier) {
     // A lane that has just been made was free all the time: there was nothing for it to do.
     let mut free = shared.start.get();
     loop {
-        let ticket = poll_fn(|context| shared.poll_next(&lane, context)).await;
-        let taken = Instant::now();
+        let (ticket, at_once) = poll_fn(|context| shared.poll_next(&lane, context)).await;
+        // The clock is asked once for the end of a request and the beginning of the next.
+        let taken = if at_once { free } else { Instant::now() };
         lane.timed_out.set(false);
         lane.began.set(Some(taken));
         let is_error = |status| shared.is_error(status);
-        let call = carrier.call(&shared.dialer, &shared.requests, &shared.sessions, &shared.scratch, &is_error);
-        let result = lane.guarded(call).await;
+        let result = {
+            let call = carrier.call(&shared.dialer, &shared.requests, &shared.sessions, &shared.scratch, taken, &is_error);
+            lane.guarded(pin!(call)).await
+        };
         if result.is_err() {
             carrier.reset();
         }
         let reconnects = carrier.take_reconnects();
-        shared.recorder.borrow_mut().report().reconnects += reconnects;
+        if reconnects > 0 {
+            shared.recorder.borrow_mut().report().reconnects += reconnects;
+        }
         free = shared.record(&lane, ticket, free, taken, result);
     }
 }

@@ -44,14 +44,15 @@ impl Connection {
         .await
     }
 
-    /// Sends a request and reads its response to the end. `is_error` says of which statuses the first bytes are kept.
+    /// Sends a request at the time `sent`, which is now, and reads its response to the end. `is_error` says of which
+    /// statuses the first bytes are kept.
     pub(crate) async fn call(
         &mut self,
         request: &Prepared,
         scratch: &Scratch,
+        sent: Instant,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<Answer, CallError> {
-        let sent = Instant::now();
         let mut exchange = Exchange {
             unsent: &request.bytes,
             is_flushed: false,
