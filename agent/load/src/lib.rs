@@ -37,5 +37,5 @@ pub use moments::Moments;
 pub use plan::{Arrivals, Limit, Plan, Share, StatusRange, WhenBusy};
 pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second, Warmup};
 pub use run::{Progress, run};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, Stage, Times};
 pub use target::{Identity, Target, Tls};

@@ -391,8 +391,8 @@ impl Lanes {
         tell: &impl Fn(u64, u64, Histogram),
     ) -> io::Result<Tally> {
         let mut tally = Tally { offered: plan.offered(), ..Tally::default() };
-        let mut next = 0;
-        let mut upcoming = plan.intended(next).map(|(_, at)| at);
+        let mut intended = plan.intended();
+        let mut upcoming = intended.next();
         let mut house = House::new(plan);
         alarm.wait_until(start).await?;
         while let Some(at) = upcoming {
@@ -401,8 +401,7 @@ impl Lanes {
                 let mut queue = self.shared.queue.borrow_mut();
                 while let Some(at) = upcoming.filter(|at| *at <= now) {
                     queue.due.push_back(at);
-                    next += 1;
-                    upcoming = plan.intended(next).map(|(_, at)| at);
+                    upcoming = intended.next();
                 }
                 queue.hand_over();
             }
