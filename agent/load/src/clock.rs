@@ -7,36 +7,41 @@ use std::time::Instant;
 #[cfg(target_os = "linux")]
 pub(crate) struct Alarm {
     timer: tokio::io::unix::AsyncFd<rustix::fd::OwnedFd>,
+    /// The same moment on both clocks, so that alarms are set to absolute times: however long a worker is interrupted
+    /// between asking for the time and setting its alarm, the alarm does not move.
+    epoch: (Instant, std::time::Duration),
 }
 
 #[cfg(target_os = "linux")]
 impl Alarm {
     pub(crate) fn new() -> io::Result<Self> {
-        use rustix::time::{TimerfdClockId, TimerfdFlags, timerfd_create};
+        use rustix::time::{ClockId, TimerfdClockId, TimerfdFlags, clock_gettime, timerfd_create};
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         #[expect(deprecated, reason = "its successor is unsafe; an OwnedFd keeps the promise that it asks for")]
         let timer = tokio::io::unix::AsyncFd::new(timer)?;
-        Ok(Self { timer })
+        // In this order, so that the few instructions between the readings make an alarm late and not early.
+        let instant = Instant::now();
+        let monotonic = clock_gettime(ClockId::Monotonic);
+        let monotonic = std::time::Duration::new(monotonic.tv_sec.cast_unsigned(), u32::try_from(monotonic.tv_nsec).unwrap_or(0));
+        Ok(Self { timer, epoch: (instant, monotonic) })
     }
 
     /// Returns when `at` has come.
     pub(crate) async fn wait_until(&self, at: Instant) -> io::Result<()> {
         use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
-        let left = at.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if at <= Instant::now() {
             return Ok(());
         }
+        let (instant, monotonic) = self.epoch;
+        let absolute = monotonic + at.saturating_duration_since(instant);
         let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let value = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: i64::from(left.subsec_nanos()) };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: value })?;
+        let value = Timespec { tv_sec: absolute.as_secs().cast_signed(), tv_nsec: i64::from(absolute.subsec_nanos()) };
+        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &Itimerspec { it_interval: zero, it_value: value })?;
         loop {
-            let mut ready = self.timer.readable().await?;
-            let mut expirations = [0u8; 8];
-            match ready.try_io(|timer| Ok(rustix::io::read(timer, &mut expirations)?)) {
-                Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) => return Err(error),
-                // Readiness left over from an earlier alarm.
-                Err(_would_block) => {}
+            // The timer is not read: setting it anew takes back its expirations, and the runtime is told of each new one.
+            self.timer.readable().await?.clear_ready();
+            if at <= Instant::now() {
+                return Ok(());
             }
         }
     }
@@ -66,11 +71,23 @@ mod tests {
     #[tokio::test]
     async fn never_returns_early_and_can_be_set_again() {
         let alarm = Alarm::new().unwrap();
-        for _ in 0..3 {
-            let at = Instant::now() + Duration::from_millis(2);
+        for _ in 0..100 {
+            let at = Instant::now() + Duration::from_micros(300);
             alarm.wait_until(at).await.unwrap();
             assert!(Instant::now() >= at);
         }
         alarm.wait_until(Instant::now()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_was_given_up_does_not_wake_the_next_too_early() {
+        let alarm = Alarm::new().unwrap();
+        for _ in 0..20 {
+            let soon = alarm.wait_until(Instant::now() + Duration::from_micros(100));
+            drop(tokio::time::timeout(Duration::ZERO, soon).await);
+            let at = Instant::now() + Duration::from_millis(1);
+            alarm.wait_until(at).await.unwrap();
+            assert!(Instant::now() >= at);
+        }
     }
 }

@@ -4,32 +4,38 @@
 //! the measurement can be trusted. A plan can be split into shares and reports can be merged without loss, so that load
 //! can be spread over workers, processes and machines.
 //!
-//! The model is open: every request has an intended time that does not depend on the answers to others, and latency
+//! The model is open unless a plan says otherwise: every request has an intended time that does not depend on the answers to others, and latency
 //! counts from it. A target that stalls therefore cannot hide its stall by holding back the requests that would have
 //! seen it ("coordinated omission").
 //!
 //! Nothing here knows of experiments or Kubernetes.
 #![warn(missing_docs)]
 
+mod call;
 mod clock;
-mod engine;
+mod dial;
 mod error;
 mod fault;
 mod histogram;
+mod http1;
+mod http2;
+mod lane;
 mod moments;
 mod plan;
+mod recorder;
 mod report;
 mod run;
 mod schedule;
 mod target;
 mod throttle;
+mod worker;
 
 pub use error::LoadError;
 pub use fault::Fault;
 pub use histogram::Histogram;
 pub use moments::Moments;
-pub use plan::{Limit, Plan, Share, StatusRange};
-pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second};
+pub use plan::{Arrivals, Limit, Plan, Share, StatusRange, WhenBusy};
+pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second, Warmup};
 pub use run::{Progress, run};
-pub use schedule::Schedule;
+pub use schedule::{Schedule, Stage, Times};
 pub use target::{Identity, Target, Tls};

@@ -15,10 +15,18 @@ pub struct Moments {
 
 impl Moments {
     /// Takes in a time.
+    #[inline]
     pub fn record(&mut self, time: Duration) {
         let millis = time.as_secs_f64() * 1e3;
-        let one = Self { count: 1, mean: millis, squares: 0.0, min: millis, max: millis };
-        self.merge(&one);
+        if self.count == 0 {
+            (self.min, self.max) = (millis, millis);
+        }
+        self.count += 1;
+        let difference = millis - self.mean;
+        self.mean += difference / self.count as f64;
+        self.squares += difference * (millis - self.mean);
+        self.min = self.min.min(millis);
+        self.max = self.max.max(millis);
     }
 
     /// Takes in what another saw.

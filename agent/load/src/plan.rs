@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::error::LoadError;
+use crate::http2::STREAMS;
 use crate::schedule::Schedule;
 use crate::target::Target;
 
@@ -12,10 +13,13 @@ pub struct Plan {
     /// What to send.
     pub target: Target,
     /// When.
-    pub schedule: Schedule,
+    pub arrivals: Arrivals,
     /// When it ends.
     pub limit: Limit,
-    /// The most connections that are open at the same time.
+    /// What is sent before the measurement begins and is no part of it.
+    pub warmup: Option<Limit>,
+    /// The most connections that are open at the same time. Of a closed load, also the number of requests that are under
+    /// way at any time; over HTTP/2 each connection carries up to a hundred.
     pub connections: u32,
     /// How long an answer may take from the actual send to its last byte. A request that takes longer is given up.
     pub timeout: Duration,
@@ -25,6 +29,31 @@ pub struct Plan {
     pub allow_initial_errors: bool,
     /// Which part of the load this plan is.
     pub share: Share,
+}
+
+/// What decides when a request is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrivals {
+    /// A schedule, whatever becomes of the requests before: the open model.
+    Open {
+        /// The times.
+        schedule: Schedule,
+        /// What becomes of a request that is due while all connections are busy.
+        when_busy: WhenBusy,
+    },
+    /// The end of another request: as many are under way at any time as there are connections. What a target cannot take
+    /// is then never sent, so that its latency says nothing of a rate.
+    Closed,
+}
+
+/// What becomes of a request that is due while all connections are busy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// It waits, and its waiting is part of its latency.
+    #[default]
+    Queue,
+    /// It is not sent, and counted as dropped.
+    Drop,
 }
 
 /// When a load ends.
@@ -83,34 +112,65 @@ impl Plan {
             .collect()
     }
 
-    /// Number and intended time of the `n`-th request of this share; None when the load has ended before.
-    pub fn intended(&self, n: u64) -> Option<(u64, Duration)> {
-        let k = n.checked_mul(self.share.count)?.checked_add(self.share.index)?;
-        let at = self.schedule.at(k);
-        let is_within = match self.limit {
-            Limit::Requests(requests) => k < requests,
-            Limit::Duration(duration) => at < duration,
-        };
-        is_within.then_some((k, at))
+    /// How many requests may be under way at a time.
+    pub(crate) fn lanes(&self) -> u32 {
+        match (&self.arrivals, self.target.http2) {
+            (Arrivals::Open { .. }, true) => self.connections.saturating_mul(STREAMS),
+            (Arrivals::Open { .. }, false) | (Arrivals::Closed, _) => self.connections,
+        }
     }
 
-    /// How many requests this share asks for.
-    pub fn offered(&self) -> u64 {
-        let (mut low, mut high) = (0u64, 1u64);
-        while self.intended(high).is_some() {
-            low = high;
-            high *= 2;
+    /// Whether requests have intended times.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.arrivals, Arrivals::Open { .. })
+    }
+
+    /// The load that goes before the measurement.
+    pub(crate) fn of_warmup(&self) -> Option<Self> {
+        Some(Self { limit: self.warmup?, ..self.clone() })
+    }
+
+    /// The intended times of the requests of this share, in order. A closed load has as many as it is limited to, all of
+    /// them at once.
+    pub fn intended(&self) -> impl Iterator<Item = Duration> + '_ {
+        let numbers = (self.share.index..).step_by(usize::try_from(self.share.count).unwrap_or(usize::MAX));
+        let first = usize::try_from(self.share.index).unwrap_or(usize::MAX);
+        let step = usize::try_from(self.share.count).unwrap_or(usize::MAX);
+        let times: Box<dyn Iterator<Item = Duration>> = match &self.arrivals {
+            Arrivals::Open { schedule, .. } => {
+                let mut times = schedule.times();
+                let mut skip = first;
+                Box::new(std::iter::from_fn(move || times.nth(std::mem::replace(&mut skip, step - 1))))
+            }
+            Arrivals::Closed => Box::new(std::iter::repeat(Duration::ZERO)),
+        };
+        numbers.zip(times).take_while(|(number, at)| self.is_within(*number, *at)).map(|(_, at)| at)
+    }
+
+    fn is_within(&self, number: u64, at: Duration) -> bool {
+        match self.limit {
+            Limit::Requests(requests) => number < requests,
+            Limit::Duration(duration) => at < duration,
         }
-        // `intended` is Some for all below the answer and None from it on.
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.intended(middle).is_some() {
-                low = middle + 1;
-            } else {
-                high = middle;
+    }
+
+    /// How many requests this share asks for; 0 for a closed load by duration, which asks for as many as there come.
+    pub fn offered(&self) -> u64 {
+        let Share { index, count } = self.share;
+        match (self.limit, &self.arrivals) {
+            (Limit::Requests(requests), _) => requests.saturating_sub(index).div_ceil(count),
+            (Limit::Duration(_), Arrivals::Closed) => 0,
+            (Limit::Duration(_), Arrivals::Open { schedule: Schedule::Poisson { .. }, .. }) => {
+                self.intended().fold(0, |offered, _| offered + 1)
+            }
+            (Limit::Duration(duration), Arrivals::Open { schedule, .. }) => {
+                let is_due = |n: u64| {
+                    let number = usize::try_from(index + n * count).unwrap_or(usize::MAX);
+                    schedule.times().nth(number).is_some_and(|at| at < duration)
+                };
+                first_where_not(is_due)
             }
         }
-        low
     }
 
     /// Whether `status` is an error by this plan.
@@ -119,7 +179,9 @@ impl Plan {
     }
 
     pub(crate) fn validate(&self) -> Result<(), LoadError> {
-        self.schedule.validate().map_err(LoadError::Plan)?;
+        if let Arrivals::Open { schedule, .. } = &self.arrivals {
+            schedule.validate().map_err(LoadError::Plan)?;
+        }
         let problem = match (self.target.url.scheme(), self.target.url.host(), self.limit) {
             (scheme, _, _) if scheme != "http" && scheme != "https" => format!("`{scheme}` is neither http nor https"),
             (_, None, _) => "the URL names no host".to_owned(),
@@ -133,6 +195,24 @@ impl Plan {
     }
 }
 
+/// The smallest number for which `holds` is false, which it is from there on.
+fn first_where_not(holds: impl Fn(u64) -> bool) -> u64 {
+    let (mut low, mut high) = (0, 1);
+    while holds(high) {
+        low = high;
+        high *= 2;
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -142,7 +222,8 @@ mod tests {
     fn plan(limit: Limit, rate: f64) -> Plan {
         Plan {
             target: Target::get("http://127.0.0.1/".parse().unwrap()),
-            schedule: Schedule::Constant { rate },
+            arrivals: Arrivals::Open { schedule: Schedule::Constant { rate }, when_busy: WhenBusy::Queue },
+            warmup: None,
             limit,
             connections: 7,
             timeout: Duration::from_secs(1),
@@ -166,6 +247,7 @@ mod tests {
         assert_eq!(plan(Limit::Duration(Duration::from_secs(2)), 50.0).offered(), 100);
         assert_eq!(plan(Limit::Duration(Duration::from_millis(1)), 50.0).offered(), 1);
         assert_eq!(plan(Limit::Requests(200), 50.0).offered(), 200);
+        assert_eq!(plan(Limit::Duration(Duration::from_secs(1_000_000)), 1e5).offered(), 100_000_000_000);
     }
 
     #[test]
@@ -181,14 +263,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shares_partition_the_load(requests in 1u64..300, rate in 0.5f64..5000.0, parts in 1u32..9, again in 1u32..4) {
-            let whole = plan(Limit::Requests(requests), rate);
+        fn shares_partition_the_load(requests in 1u64..300, rate in 0.5f64..5000.0, seed in any::<Option<u64>>(), parts in 1u32..9, again in 1u32..4) {
+            let mut whole = plan(Limit::Requests(requests), rate);
+            if let (Some(seed), Arrivals::Open { schedule, .. }) = (seed, &mut whole.arrivals) {
+                *schedule = Schedule::Poisson { mean: Box::new(schedule.clone()), seed };
+            }
             let shares: Vec<Plan> = whole.split(parts).iter().flat_map(|share| share.split(again)).collect();
-            let mut seen: Vec<(u64, Duration)> =
-                shares.iter().flat_map(|share| (0..share.offered()).filter_map(|n| share.intended(n))).collect();
+            let mut seen: Vec<Duration> = shares.iter().flat_map(Plan::intended).collect();
             seen.sort_unstable();
-            let expected: Vec<(u64, Duration)> = (0..requests).filter_map(|n| whole.intended(n)).collect();
-            prop_assert_eq!(seen, expected);
+            prop_assert_eq!(seen, whole.intended().collect::<Vec<_>>());
+            prop_assert_eq!(shares.iter().map(Plan::offered).sum::<u64>(), whole.offered());
             prop_assert!(shares.iter().all(|share| share.connections >= 1));
         }
     }

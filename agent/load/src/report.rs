@@ -39,6 +39,10 @@ pub struct Report {
     pub queue: Histogram,
     /// From the moment when a request was due and a connection free, until it was sent: the generator's own lateness.
     pub lag: Histogram,
+    /// Time that connections were busy, summed over all of them.
+    pub busy: Duration,
+    /// Requests that were sent before the measurement began, and are in nothing else here.
+    pub warmup: Warmup,
     /// Moments of the response times of all requests, whatever their outcome.
     pub moments: Moments,
     /// Answers by status code.
@@ -51,6 +55,15 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
+}
+
+/// What was sent before a measurement began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Warmup {
+    /// Requests that ended.
+    pub completed: u64,
+    /// Those of them that are errors.
+    pub errors: u64,
 }
 
 /// How a request ended.
@@ -136,15 +149,10 @@ impl Report {
         }
     }
 
-    /// Counts a request that ended, with its response time.
-    pub(crate) fn count_response(&mut self, outcome: Outcome, intended: Duration, response: Duration) {
-        self.response.entry(outcome).or_default().record(response);
-        self.moments.record(response);
+    /// Takes in what happened in a second of the schedule.
+    pub(crate) fn count_second(&mut self, second: u64, counts: &Second) {
         let width = self.second_width();
-        let second = self.seconds.entry(intended.as_secs() / width * width).or_default();
-        second.completed += 1;
-        second.errors += u64::from(outcome != Outcome::Success);
-        second.moments.record(response);
+        self.seconds.entry(second / width * width).or_default().merge(counts);
         self.bound_seconds();
     }
 
@@ -174,6 +182,9 @@ impl Report {
         self.dropped += other.dropped;
         self.censored += other.censored;
         self.reconnects += other.reconnects;
+        self.busy += other.busy;
+        self.warmup.completed += other.warmup.completed;
+        self.warmup.errors += other.warmup.errors;
         for (outcome, histogram) in &other.response {
             self.response.entry(*outcome).or_default().merge(histogram);
         }
@@ -239,29 +250,32 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::recorder::{Recorder, Times};
 
     type Call = (u8, u16, u64);
 
+    fn times(intended: Duration, response: Duration) -> Times {
+        Times { intended, free: Duration::ZERO, taken: intended, sent: intended, done: intended + response }
+    }
+
     fn of(calls: &[Call]) -> Report {
-        let mut report = Report::default();
+        let mut recorder = Recorder::new();
         for (outcome, second, micros) in calls {
-            report.offered += 1;
-            report.completed += 1;
             let outcome = match outcome % 3 {
                 0 => Outcome::Success,
                 1 => {
-                    report.count_error(ErrorKind::Status(500), None);
+                    recorder.count_error(ErrorKind::Status(500), None);
                     Outcome::ErrorStatus
                 }
                 _ => {
-                    report.count_error(ErrorKind::Timeout, None);
+                    recorder.count_error(ErrorKind::Timeout, None);
                     Outcome::Failure
                 }
             };
             let intended = Duration::from_secs(u64::from(*second % 20));
-            report.count_response(outcome, intended, Duration::from_micros(*micros));
+            recorder.count_response(outcome, &times(intended, Duration::from_micros(*micros)));
         }
-        report
+        recorder.finish()
     }
 
     fn calls() -> impl Strategy<Value = Vec<Call>> {
@@ -272,7 +286,6 @@ mod tests {
     fn counted(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
         let seconds: Vec<_> = report.seconds.iter().map(|(s, counts)| (*s, counts.completed, counts.errors)).collect();
         (
-            report.offered,
             report.completed,
             report.response.clone(),
             report.errors.clone(),
@@ -283,10 +296,11 @@ mod tests {
 
     #[test]
     fn a_long_run_keeps_a_bounded_number_of_seconds_and_loses_no_request() {
-        let mut report = Report::default();
+        let mut recorder = Recorder::new();
         for second in 0..100_000 {
-            report.count_response(Outcome::Success, Duration::from_secs(second), Duration::from_millis(1));
+            recorder.count_response(Outcome::Success, &times(Duration::from_secs(second), Duration::from_millis(1)));
         }
+        let report = recorder.finish();
         assert!(report.seconds.len() <= Second::MAX && report.seconds.len() > Second::MAX / 4);
         assert_eq!(report.seconds.values().map(|second| second.completed).sum::<u64>(), 100_000);
     }

@@ -1,29 +1,28 @@
-//! The loop that sends a load: waits for intended times, hands requests to free connections, records what comes back.
-//! One task does all of it; what a request is on the wire is the engine's business.
+//! A run from its plan to its report: starts the workers, has them begin at the same moment, and merges what they saw.
+//! What a worker does is its own business.
 
-use std::cell::Cell;
-use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use http::Request;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::clock::Alarm;
-use crate::engine::{Answer, CallError, Connection, Dialer, request_of};
+use crate::dial::{Dialer, Route};
 use crate::error::LoadError;
-use crate::fault::certify;
-use crate::plan::{Limit, Plan};
-use crate::report::{ErrorKind, Outcome, Report, SAMPLE_BYTES};
-use crate::throttle::Throttling;
+use crate::fault::{Circumstances, certify};
+use crate::histogram::Histogram;
+use crate::lane::{Requests, Sessions};
+use crate::plan::{Arrivals, Limit, Plan};
+use crate::report::{ErrorKind, Report, Warmup};
+use crate::throttle::Pressure;
+use crate::worker::{Job, News, PROGRESS_EVERY, Phase, work};
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Progress {
-    /// Requests that the schedule asks for in total.
+    /// Requests that the plan asks for in total; 0 when it asks for as many as there come.
     pub offered: u64,
     /// Requests that ended so far.
     pub completed: u64,
@@ -35,14 +34,15 @@ pub struct Progress {
     pub p99: Option<Duration>,
 }
 
-/// How often progress is told.
-const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-/// How long a run that is stopped waits for requests under way.
-const STOP_GRACE: Duration = Duration::from_secs(5);
+/// The rate that one worker is given at most before another one is started, in requests a second.
+const RATE_PER_WORKER: f64 = 10_000.0;
+/// Time for all workers to hear of a phase before it begins.
+const LEAD: Duration = Duration::from_millis(2);
 
 /// Sends the load and returns when every request has ended, or some time after `cancel` fired.
 ///
-/// Runs in the calling task; dropping the future closes all connections.
+/// The load is generated in threads of its own, at most one for each CPU that this process may use; dropping the future
+/// closes all connections and ends them.
 ///
 /// # Errors
 /// When nothing can be sent: an impossible plan, unusable certificates, or a first request that fails where the plan
@@ -53,245 +53,163 @@ pub async fn run(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, LoadError> {
     plan.validate()?;
-    let request = Arc::new(request_of(&plan.target).map_err(LoadError::Plan)?);
-    let dialer = Arc::new(Dialer::new(&plan.target)?);
-    let alarm = Alarm::new().map_err(|source| LoadError::System { action: "make a timer", source })?;
+    let requests = Arc::new(Requests::new(&plan.target).map_err(LoadError::Plan)?);
+    let route = Route::new(&plan.target)?;
     if matches!(plan.limit, Limit::Duration(_)) && !plan.allow_initial_errors {
-        first_request(plan, &dialer, &request, cancel).await?;
+        first_request(plan, &route, &requests, cancel).await?;
     }
-    let throttling = Throttling::so_far();
-    let mut run = Run::new(plan);
-    run.send(&dialer, &request, &alarm, cancel, progress).await?;
-    let mut report = run.report;
-    report.faults = certify(&report, Throttling::so_far().since(throttling));
+    let mut crew = Crew::start(plan, &route, &requests, cancel)?;
+    let mut warmup = Warmup::default();
+    if let Some(plan) = plan.of_warmup() {
+        let report = crew.run(&plan, &|_| {}).await?;
+        warmup = Warmup { completed: report.completed, errors: report.error_count() };
+    }
+    let before = Pressure::so_far();
+    let mut report = crew.run(plan, progress).await?;
+    let pressure = Pressure::so_far().since(before);
+    report.warmup = warmup;
+    report.faults = certify(&report, Circumstances { pressure, lanes: plan.lanes(), is_open: plan.is_open() });
     Ok(report)
 }
 
 /// Tries the target once, so that a run by duration does not measure nothing but a typing error.
 async fn first_request(
     plan: &Plan,
-    dialer: &Dialer,
-    request: &Request<Bytes>,
+    route: &Route,
+    requests: &Requests,
     cancel: &CancellationToken,
 ) -> Result<(), LoadError> {
-    let dialed = Cell::new(false);
-    let attempt = attempt(None, dialer, request, plan.timeout, &dialed);
-    let (_, result) = tokio::select! {
+    let local = tokio::task::LocalSet::new();
+    let call = local.run_until(async {
+        let (dialer, sessions) = (Dialer::new(route.clone(), 0), Sessions::default());
+        let scratch = crate::http1::Scratch::new(vec![0; 16 * 1024].into_boxed_slice());
+        let mut carrier = requests.carrier(0, 1);
+        let is_error = |status| plan.is_error(status);
+        carrier.call(&dialer, requests, &sessions, &scratch, Instant::now(), &is_error).await
+    });
+    let ended = tokio::select! {
         biased;
         () = cancel.cancelled() => return Ok(()),
-        ended = attempt => ended,
+        ended = tokio::time::timeout(plan.timeout, call) => ended,
     };
-    let reason = match result {
-        Ok(answer) if plan.is_error(answer.status) => ErrorKind::Status(answer.status),
-        Ok(_) => return Ok(()),
-        Err(error) => error.kind,
+    let reason = match ended {
+        Ok(Ok(answer)) if plan.is_error(answer.status) => ErrorKind::Status(answer.status),
+        Ok(Ok(_)) => return Ok(()),
+        Ok(Err(error)) => error.kind,
+        Err(_) => ErrorKind::Timeout,
     };
     Err(LoadError::InitialRequest { target: plan.target.origin(), reason })
 }
 
-/// A place for one connection.
-struct Slot {
-    connection: Option<Connection>,
-    /// Since when nothing is under way in it.
-    free_since: Instant,
-    has_connected: bool,
+/// The workers of a run.
+struct Crew {
+    phases: Vec<UnboundedSender<Phase>>,
+    news: UnboundedReceiver<News>,
+    threads: Vec<JoinHandle<()>>,
+    /// Ends the workers at once when the run is dropped.
+    _abort: DropGuard,
 }
 
-/// A request that has its slot.
-struct Ended {
-    slot: Slot,
-    intended: Duration,
-    dispatched: Instant,
-    reconnected: bool,
-    result: Result<Answer, CallError>,
-}
-
-struct Run<'a> {
-    plan: &'a Plan,
-    start: Instant,
-    /// Number of the next request of this share.
-    next: u64,
-    /// Intended times of requests that are due and wait for a connection.
-    due: VecDeque<Duration>,
-    idle: Vec<Slot>,
-    slots: u32,
-    report: Report,
-}
-
-impl<'a> Run<'a> {
-    fn new(plan: &'a Plan) -> Self {
-        let report = Report { offered: plan.offered(), ..Report::default() };
-        Self { plan, start: Instant::now(), next: 0, due: VecDeque::new(), idle: Vec::new(), slots: 0, report }
+impl Crew {
+    fn start(
+        plan: &Plan,
+        route: &Route,
+        requests: &Arc<Requests>,
+        cancel: &CancellationToken,
+    ) -> Result<Self, LoadError> {
+        let abort = CancellationToken::new();
+        let (news, receiver) = unbounded_channel();
+        let mut crew =
+            Self { phases: Vec::new(), news: receiver, threads: Vec::new(), _abort: abort.clone().drop_guard() };
+        for index in 0..workers(plan) {
+            let (phase, phases) = unbounded_channel();
+            let job = Job {
+                index,
+                route: route.clone(),
+                requests: requests.clone(),
+                phases,
+                news: news.clone(),
+                cancel: cancel.clone(),
+                abort: abort.clone(),
+            };
+            let thread = std::thread::Builder::new().name(format!("load-{index}"));
+            let system = |source| LoadError::System { action: "start a thread", source };
+            crew.threads.push(thread.spawn(move || work(job)).map_err(system)?);
+            crew.phases.push(phase);
+        }
+        Ok(crew)
     }
 
-    async fn send(
-        &mut self,
-        dialer: &Arc<Dialer>,
-        request: &Arc<Request<Bytes>>,
-        alarm: &Alarm,
-        cancel: &CancellationToken,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<(), LoadError> {
-        let mut in_flight = FuturesUnordered::new();
+    /// Runs one load on all workers.
+    async fn run(&mut self, plan: &Plan, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, LoadError> {
+        let start = Instant::now() + LEAD;
+        let parts = u32::try_from(self.phases.len()).unwrap_or(1);
+        for (phase, plan) in self.phases.iter().zip(plan.split(parts)) {
+            // A worker that has ended has said why; that is found below.
+            let _ = phase.send(Phase { plan, start });
+        }
+        let offered = plan.offered();
+        let mut state: Vec<(u64, u64, Histogram)> = vec![Default::default(); self.phases.len()];
+        let (mut report, mut left) = (Report::default(), self.phases.len());
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-        let mut give_up: Option<Instant> = None;
-        loop {
-            let now = Instant::now();
-            let stopping = self.report.interrupted;
-            while !stopping
-                && let Some((_, intended)) = self.plan.intended(self.next)
-                && self.start + intended <= now
-            {
-                self.due.push_back(intended);
-                self.next += 1;
-            }
-            let upcoming = if stopping { None } else { self.plan.intended(self.next).map(|(_, at)| self.start + at) };
-            // A run by duration gives requests that still wait at its end as long as any request may take.
-            if upcoming.is_none() && give_up.is_none() && matches!(self.plan.limit, Limit::Duration(_)) {
-                give_up = Some(now + self.plan.timeout);
-            }
-            if give_up.is_some_and(|at| at <= now) {
-                self.report.dropped += self.due.len() as u64;
-                self.due.clear();
-            }
-            while let Some(intended) = self.due.front().copied()
-                && let Some(slot) = self.free_slot()
-            {
-                self.due.pop_front();
-                in_flight.push(self.dispatch(slot, intended, dialer.clone(), request.clone()));
-            }
-            if upcoming.is_none() && self.due.is_empty() && in_flight.is_empty() {
-                break;
-            }
-            let wake = upcoming.into_iter().chain(give_up.filter(|at| *at > now)).min();
+        while left > 0 {
             tokio::select! {
-                // Answers before new requests: an answer that lies ready must not wait behind them.
                 biased;
-                () = cancel.cancelled(), if !stopping => {
-                    self.report.interrupted = true;
-                    self.report.dropped += self.due.len() as u64;
-                    self.due.clear();
-                    give_up = Some(now + self.plan.timeout.min(STOP_GRACE));
-                }
-                Some(ended) = in_flight.next() => self.record(ended),
-                waited = alarm.wait_until(wake.unwrap_or(now)), if wake.is_some() => {
-                    waited.map_err(|source| LoadError::System { action: "wait for a time", source })?;
-                    if stopping && give_up.is_some_and(|at| at <= Instant::now()) {
-                        break;
+                news = self.news.recv() => match news {
+                    Some(News::Progress { worker, completed, errors, responses }) => {
+                        state[worker] = (completed, errors, *responses);
                     }
+                    Some(News::Done(done)) => {
+                        report.merge(&done.map_err(|source| LoadError::System { action: "set a timer", source })?);
+                        left -= 1;
+                    }
+                    None => return Err(self.lost()),
+                },
+                _ = ticks.tick() => {
+                    if self.threads.iter().any(JoinHandle::is_finished) && self.news.is_empty() {
+                        return Err(self.lost());
+                    }
+                    progress(summed(offered, &state));
                 }
-                _ = ticks.tick() => progress(self.progress()),
             }
         }
-        self.report.censored = in_flight.len() as u64;
-        self.report.dropped += self.report.offered.saturating_sub(self.report.started + self.report.dropped);
-        self.report.elapsed = self.start.elapsed();
-        progress(self.progress());
-        Ok(())
+        let all = report.all_responses();
+        progress(summed(offered, &[(report.completed, report.error_count(), all)]));
+        Ok(report)
     }
 
-    /// A slot in which nothing is under way, a new one if there may be more.
-    fn free_slot(&mut self) -> Option<Slot> {
-        self.idle.pop().or_else(|| {
-            (self.slots < self.plan.connections).then(|| {
-                self.slots += 1;
-                Slot { connection: None, free_since: self.start, has_connected: false }
-            })
-        })
-    }
-
-    fn dispatch(
-        &mut self,
-        mut slot: Slot,
-        intended: Duration,
-        dialer: Arc<Dialer>,
-        request: Arc<Request<Bytes>>,
-    ) -> impl Future<Output = Ended> + use<> {
-        let dispatched = Instant::now();
-        let due = self.start + intended;
-        self.report.started += 1;
-        self.report.queue.record(slot.free_since.saturating_duration_since(due));
-        self.report.lag.record(dispatched.saturating_duration_since(due.max(slot.free_since)));
-        let timeout = self.plan.timeout;
-        async move {
-            let reconnects = Cell::new(false);
-            let attempt = attempt(slot.connection.take(), &dialer, &request, timeout, &reconnects);
-            let (connection, result) = attempt.await;
-            let reconnected = reconnects.get() && slot.has_connected;
-            slot = Slot { connection, free_since: Instant::now(), has_connected: true };
-            Ended { slot, intended, dispatched, reconnected, result }
-        }
-    }
-
-    fn record(&mut self, ended: Ended) {
-        let Ended { slot, intended, dispatched, reconnected, result } = ended;
-        let report = &mut self.report;
-        report.reconnects += u64::from(reconnected);
-        report.completed += 1;
-        let (outcome, sent, done) = match result {
-            Ok(answer) => {
-                *report.status_codes.entry(answer.status).or_default() += 1;
-                let outcome = if self.plan.is_error(answer.status) {
-                    let head = String::from_utf8_lossy(&answer.head).trim().chars().take(SAMPLE_BYTES).collect();
-                    report.count_error(ErrorKind::Status(answer.status), Some(head));
-                    Outcome::ErrorStatus
-                } else {
-                    Outcome::Success
-                };
-                (outcome, answer.sent, answer.done)
-            }
-            Err(error) => {
-                report.count_error(error.kind, Some(error.detail));
-                (Outcome::Failure, dispatched, slot.free_since)
-            }
-        };
-        report.service.record(done.saturating_duration_since(sent));
-        report.count_response(outcome, intended, done.saturating_duration_since(self.start + intended));
-        self.idle.push(slot);
-    }
-
-    fn progress(&self) -> Progress {
-        let responses = self.report.all_responses();
-        Progress {
-            offered: self.report.offered,
-            completed: self.report.completed,
-            errors: self.report.error_count(),
-            p50: responses.quantile(0.5),
-            p99: responses.quantile(0.99),
-        }
+    /// Why a worker ended before its time.
+    fn lost(&mut self) -> LoadError {
+        let ended = self.threads.iter().position(JoinHandle::is_finished);
+        let panic = ended.and_then(|index| self.threads.swap_remove(index).join().err());
+        let text = panic.as_deref().and_then(|panic| {
+            panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        });
+        let source = io::Error::other(format!("a worker ended: {}", text.unwrap_or("without a reason")));
+        LoadError::System { action: "go on", source }
     }
 }
 
-/// One request on `connection`, or on a new one when there is none or it was closed meanwhile. Returns the connection
-/// if another request may follow on it, and sets `dialed` when it made one.
-async fn attempt(
-    connection: Option<Connection>,
-    dialer: &Dialer,
-    request: &Request<Bytes>,
-    timeout: Duration,
-    dialed: &Cell<bool>,
-) -> (Option<Connection>, Result<Answer, CallError>) {
-    let call = async {
-        let mut alive = None;
-        if let Some(mut connection) = connection
-            && connection.is_alive().await
-        {
-            alive = Some(connection);
-        }
-        let mut connection = match alive {
-            Some(connection) => connection,
-            None => {
-                dialed.set(true);
-                dialer.dial().await?
-            }
-        };
-        let answer = connection.call(request).await?;
-        Ok((answer.reusable.then_some(connection), answer))
-    };
-    match tokio::time::timeout(timeout, call).await {
-        Ok(Ok((connection, answer))) => (connection, Ok(answer)),
-        Ok(Err(error)) => (None, Err(error)),
-        Err(_) => (None, Err(CallError::without_detail(ErrorKind::Timeout))),
+fn summed(offered: u64, state: &[(u64, u64, Histogram)]) -> Progress {
+    let mut responses = Histogram::default();
+    state.iter().for_each(|(_, _, histogram)| responses.merge(histogram));
+    Progress {
+        offered,
+        completed: state.iter().map(|(completed, _, _)| completed).sum(),
+        errors: state.iter().map(|(_, errors, _)| errors).sum(),
+        p50: responses.quantile(0.5),
+        p99: responses.quantile(0.99),
     }
+}
+
+/// How many workers a load needs: as many as its rate, but no more than there are CPUs for this process (by affinity and
+/// cgroup quota) or connections.
+fn workers(plan: &Plan) -> usize {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let useful = match &plan.arrivals {
+        Arrivals::Open { schedule, .. } => (schedule.peak() / RATE_PER_WORKER).ceil() as usize,
+        Arrivals::Closed => cpus,
+    };
+    useful.clamp(1, cpus).min(plan.connections as usize).max(1)
 }

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 /// One kind of request.
@@ -52,10 +55,51 @@ impl Target {
         Self { method: Method::GET, url, headers, body: Bytes::new(), tls: Tls::default(), http2: false }
     }
 
+    /// The request without anything that depends on the protocol.
+    ///
+    /// # Errors
+    /// In words, when the URL cannot be sent.
+    pub(crate) fn message(&self) -> Result<Message, String> {
+        let mut url = self.url.clone();
+        url.set_fragment(None);
+        // Neither can fail for a URL with a host, which the plan makes sure of.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let uri: Uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("iter8/", env!("CARGO_PKG_VERSION"))));
+        if let Some(credentials) = basic_credentials(&self.url) {
+            headers.insert(header::AUTHORIZATION, credentials);
+        }
+        headers.extend(self.headers.clone());
+        Ok(Message { method: self.method.clone(), uri, headers, body: self.body.clone() })
+    }
+
     /// Scheme, host and port, for messages.
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
+}
+
+/// A request, whatever protocol it is sent by.
+#[derive(Clone)]
+pub(crate) struct Message {
+    pub(crate) method: Method,
+    /// Absolute, without credentials.
+    pub(crate) uri: Uri,
+    /// All but those that frame the message.
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// User and password of a URL, as RFC 7617 sends them: what is percent-encoded in the URL is sent as it is meant.
+fn basic_credentials(url: &Url) -> Option<HeaderValue> {
+    let meant = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let credentials = [meant(url.username()), meant(url.password().unwrap_or_default())].join(&b':');
+    let encoded = STANDARD.encode(credentials);
+    let mut value = HeaderValue::try_from(format!("Basic {encoded}")).ok().filter(|_| !url.username().is_empty())?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 impl fmt::Debug for Target {

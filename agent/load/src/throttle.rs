@@ -1,30 +1,47 @@
-//! How long the kernel has stopped this process for its CPU limit, from the cgroup's `cpu.stat` (version 1 and 2).
+//! What kept the generator from its CPU: how long the kernel has stopped this process for its CPU limit, from the
+//! cgroup's `cpu.stat` (version 1 and 2), and how long the hypervisor ran somebody else, from `/proc/stat`.
 
 use std::fs;
 use std::time::Duration;
 
-/// What a CPU limit did.
+/// What kept the generator from its CPU.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Throttling {
-    /// How long threads were stopped in total.
-    pub(crate) stopped: Duration,
+pub(crate) struct Pressure {
+    /// How long threads were stopped for a CPU limit, in total.
+    pub(crate) throttled: Duration,
+    /// How long the hypervisor ran somebody else, summed over all CPUs of the machine.
+    pub(crate) stolen: Duration,
 }
 
 /// Where a container finds its own cgroup.
 const FILES: [&str; 3] =
     ["/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/cpu.stat", "/sys/fs/cgroup/cpu,cpuacct/cpu.stat"];
 
-impl Throttling {
-    /// What happened until now. None outside a limited cgroup.
+/// The unit of `/proc/stat`: USER_HZ, which is 100 on every architecture that Linux still has.
+const TICK: Duration = Duration::from_millis(10);
+
+impl Pressure {
+    /// What happened until now. None of it outside Linux.
     pub(crate) fn so_far() -> Self {
         let text = FILES.iter().find_map(|file| fs::read_to_string(file).ok()).unwrap_or_default();
-        Self { stopped: parse(&text) }
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        Self { throttled: parse(&text), stolen: stolen(&stat) }
     }
 
     /// What happened since `earlier`.
     pub(crate) fn since(self, earlier: Self) -> Self {
-        Self { stopped: self.stopped.saturating_sub(earlier.stopped) }
+        Self {
+            throttled: self.throttled.saturating_sub(earlier.throttled),
+            stolen: self.stolen.saturating_sub(earlier.stolen),
+        }
     }
+}
+
+/// The eighth number of the line `cpu` (proc_stat(5)).
+fn stolen(stat: &str) -> Duration {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "));
+    let ticks = line.and_then(|line| line.split_ascii_whitespace().nth(7)?.parse::<u32>().ok());
+    TICK * ticks.unwrap_or(0)
 }
 
 /// Version 2 counts `throttled_usec`, version 1 `throttled_time` in nanoseconds.
@@ -43,6 +60,12 @@ fn parse(text: &str) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stolen_time_is_the_eighth_number() {
+        assert_eq!(stolen("cpu  10 20 30 40 50 60 70 85 0 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n"), Duration::from_millis(850));
+        assert_eq!(stolen(""), Duration::ZERO);
+    }
 
     #[test]
     fn both_versions_are_read() {

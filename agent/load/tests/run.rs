@@ -7,14 +7,17 @@ mod server;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use iter8_load::{ErrorKind, Limit, LoadError, Outcome, Plan, Report, Schedule, Share, StatusRange, Target, run};
+use iter8_load::{
+    Arrivals, ErrorKind, Limit, LoadError, Outcome, Plan, Report, Schedule, Share, StatusRange, Target, WhenBusy, run,
+};
 use server::{Behaviour, Server};
 use tokio_util::sync::CancellationToken;
 
 fn plan(url: &str, requests: u64, rate: f64) -> Plan {
     Plan {
         target: Target::get(url.parse().unwrap()),
-        schedule: Schedule::Constant { rate },
+        arrivals: Arrivals::Open { schedule: Schedule::Constant { rate }, when_busy: WhenBusy::Queue },
+        warmup: None,
         limit: Limit::Requests(requests),
         connections: 4,
         timeout: Duration::from_secs(5),

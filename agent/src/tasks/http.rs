@@ -8,7 +8,7 @@ use iter8_core::metric::{Metric, MetricKind, Observation, Series};
 use iter8_core::result::{LoadDetails, LoadError, Version};
 use iter8_core::stats::{self, Interval};
 use iter8_core::task::http::{Http, LoadLimit, PERCENTILES, PROVIDER};
-use iter8_load::{Histogram, Limit, Plan, Progress, Report, Schedule, Share, StatusRange, Target};
+use iter8_load::{Arrivals, Histogram, Limit, Plan, Progress, Report, Schedule, Share, StatusRange, Target, WhenBusy};
 use jiff::Timestamp;
 use url::Url;
 
@@ -75,8 +75,9 @@ async fn plan(inputs: &Http) -> Result<(Plan, Url), TaskError> {
     };
     let plan = Plan {
         target,
-        schedule: Schedule::Constant { rate: inputs.qps() },
+        arrivals: Arrivals::Open { schedule: Schedule::Constant { rate: inputs.qps() }, when_busy: WhenBusy::Queue },
         limit,
+        warmup: None,
         connections: u32::try_from(inputs.connections()).unwrap_or(u32::MAX),
         timeout: inputs.timeout(),
         error_ranges: inputs.error_ranges().into_iter().map(|(lower, upper)| StatusRange { lower, upper }).collect(),
@@ -252,7 +253,8 @@ mod tests {
         let (plan, url) = plan(&inputs).await.unwrap();
         assert_eq!(url.as_str(), "http://a/p");
         assert_eq!((plan.limit, plan.connections), (Limit::Duration(Duration::from_secs(5)), 3));
-        assert_eq!(plan.schedule, Schedule::Constant { rate: 2.5 });
+        let schedule = Schedule::Constant { rate: 2.5 };
+        assert_eq!(plan.arrivals, Arrivals::Open { schedule, when_busy: WhenBusy::Queue });
         assert_eq!(plan.target.method, http::Method::POST);
         assert_eq!(plan.target.headers["x-tenant"], "1");
         assert_eq!(plan.target.headers["content-type"], "text/plain");

@@ -1,32 +1,54 @@
-//! From a URL to a connection: addresses, TCP, TLS, handshake.
+//! From a URL to a connection: addresses, TCP, TLS and the protocol that both sides speak. What is said on the connection
+//! is not its business.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
-use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::call::{CallError, Connection, Sender};
+use crate::call::CallError;
 use crate::error::LoadError;
 use crate::report::ErrorKind;
 use crate::target::{Target, Tls};
 
-/// Makes connections to one target.
-pub(crate) struct Dialer {
+/// Where a target is and how to reach it; the same for all workers.
+#[derive(Clone)]
+pub(crate) struct Route {
     host: String,
     port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     http2: bool,
-    addresses: tokio::sync::OnceCell<Vec<SocketAddr>>,
-    next: AtomicUsize,
 }
 
-impl Dialer {
+/// Makes connections for one worker.
+pub(crate) struct Dialer {
+    route: Route,
+    addresses: tokio::sync::OnceCell<Vec<SocketAddr>>,
+    next: Cell<usize>,
+}
+
+/// A connection, encrypted or not.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection with the protocol to speak on it.
+pub(crate) struct Dialed {
+    pub(crate) stream: Stream,
+    pub(crate) http2: bool,
+}
+
+impl Route {
     pub(crate) fn new(target: &Target) -> Result<Self, LoadError> {
         let no_host = || LoadError::Plan("the URL names no host".to_owned());
         let host = target.url.host_str().ok_or_else(no_host)?.trim_matches(['[', ']']).to_owned();
@@ -40,56 +62,71 @@ impl Dialer {
             }
             _ => None,
         };
-        Ok(Self {
-            host,
-            port,
-            tls,
-            http2: target.http2,
-            addresses: tokio::sync::OnceCell::new(),
-            next: AtomicUsize::new(0),
-        })
+        Ok(Self { host, port, tls, http2: target.http2 })
+    }
+}
+
+impl Dialer {
+    /// Connections are spread over the target's addresses, beginning with the one numbered `first`.
+    pub(crate) const fn new(route: Route, first: usize) -> Self {
+        Self { route, addresses: tokio::sync::OnceCell::const_new(), next: Cell::new(first) }
     }
 
-    /// Makes a connection. Addresses are looked up once, and connections spread over them.
-    pub(crate) async fn dial(&self) -> Result<Connection, CallError> {
+    /// Makes a connection. Addresses are looked up once.
+    pub(crate) async fn dial(&self) -> Result<Dialed, CallError> {
+        let Route { host, port, tls, http2 } = &self.route;
         let resolve = async || {
-            let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await;
+            let found = tokio::net::lookup_host((host.as_str(), *port)).await;
             let found: Vec<SocketAddr> = found.map_err(|error| CallError::new(ErrorKind::Resolve, &error))?.collect();
             if found.is_empty() { Err(CallError::without_detail(ErrorKind::Resolve)) } else { Ok(found) }
         };
         let addresses = self.addresses.get_or_try_init(resolve).await?;
-        let address = addresses[self.next.fetch_add(1, Ordering::Relaxed) % addresses.len()];
-        let stream = TcpStream::connect(address).await.map_err(|error| {
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        let stream = TcpStream::connect(addresses[number % addresses.len()]).await.map_err(|error| {
             let kind =
                 if error.kind() == io::ErrorKind::ConnectionRefused { ErrorKind::Refused } else { ErrorKind::Connect };
             CallError::new(kind, &error)
         })?;
         // Small requests must not wait for the answer to the one before.
         stream.set_nodelay(true).map_err(|error| CallError::new(ErrorKind::Connect, &error))?;
-        match &self.tls {
-            None => handshake(TokioIo::new(stream), self.http2).await,
-            Some((connector, name)) => {
-                let stream = connector.connect(name.clone(), stream).await;
-                let stream = stream.map_err(|error| CallError::new(ErrorKind::Tls, &error))?;
-                let agreed = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                handshake(TokioIo::new(stream), agreed).await
-            }
+        let Some((connector, name)) = tls else { return Ok(Dialed { stream: Stream::Plain(stream), http2: *http2 }) };
+        let stream = connector.connect(name.clone(), stream).await;
+        let stream = stream.map_err(|error| CallError::new(ErrorKind::Tls, &error))?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Dialed { stream: Stream::Tls(Box::new(stream)), http2 })
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
 
-async fn handshake<S>(stream: S, http2: bool) -> Result<Connection, CallError>
-where
-    S: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
-{
-    let failed = |error: hyper::Error| CallError::of_hyper(&error);
-    if http2 {
-        let (sender, driver) =
-            hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.map_err(failed)?;
-        Ok(Connection::new(Sender::Http2(sender), driver))
-    } else {
-        let (sender, driver) = hyper::client::conn::http1::handshake(stream).await.map_err(failed)?;
-        Ok(Connection::new(Sender::Http1(sender), driver))
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
     }
 }
 

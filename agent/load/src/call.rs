@@ -1,0 +1,71 @@
+//! What comes of one request, whatever protocol it was sent by.
+
+use std::error::Error;
+use std::io;
+use std::time::Instant;
+
+use crate::report::{ErrorKind, SAMPLE_BYTES};
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// When the request was handed to the connection.
+    pub(crate) sent: Instant,
+    /// When the last byte of the answer was there.
+    pub(crate) done: Instant,
+    /// The first bytes of the content, if the status is an error.
+    pub(crate) sample: Sample,
+    /// Whether another request may follow on the connection.
+    pub(crate) reusable: bool,
+}
+
+/// The first bytes of some content. Takes no memory while empty.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sample(Vec<u8>);
+
+impl Sample {
+    /// Takes as much of `bytes` as there is room for.
+    pub(crate) fn extend(&mut self, bytes: &[u8]) {
+        let room = SAMPLE_BYTES.saturating_sub(self.0.len());
+        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    /// As text, with what is no text replaced.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).trim().to_owned()
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) struct CallError {
+    pub(crate) kind: ErrorKind,
+    pub(crate) detail: String,
+    /// Nothing of an answer had come.
+    pub(crate) is_unanswered: bool,
+}
+
+impl CallError {
+    /// An error with the text of its deepest cause.
+    pub(crate) fn new(kind: ErrorKind, error: &(dyn Error + 'static)) -> Self {
+        let deepest = std::iter::successors(Some(error), |error| (*error).source()).last();
+        let detail = deepest.map(ToString::to_string).unwrap_or_default();
+        Self { kind, detail: detail.chars().take(SAMPLE_BYTES).collect(), is_unanswered: true }
+    }
+
+    pub(crate) const fn without_detail(kind: ErrorKind) -> Self {
+        Self { kind, detail: String::new(), is_unanswered: true }
+    }
+
+    /// What a failed read or write on a connection was.
+    pub(crate) fn of_io(error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => ErrorKind::Reset,
+            // rustls wraps what is wrong with a record.
+            io::ErrorKind::InvalidData => ErrorKind::Tls,
+            _ => ErrorKind::Closed,
+        };
+        Self::new(kind, error)
+    }
+}

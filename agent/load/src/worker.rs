@@ -1,0 +1,630 @@
+//! One worker: sends its share of a load from a thread of its own and records what comes back, sharing nothing with other
+//! workers. When requests are due is decided by the plan, how they travel by the lanes.
+//!
+//! A *lane* carries one request at a time: a connection of HTTP/1, or a stream of an HTTP/2 session. The worker puts due
+//! requests into a queue; a lane that is free takes the next one by itself, and a lane that finds none parks until the
+//! worker hands it one. So a busy worker costs no more than its lanes do.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::call::{Answer, CallError};
+use crate::clock::Alarm;
+use crate::dial::{Dialer, Route};
+use crate::histogram::Histogram;
+use crate::lane::{Carrier, Requests, Sessions};
+use crate::plan::{Arrivals, Limit, Plan, StatusRange, WhenBusy};
+use crate::recorder::{Recorder, Times};
+use crate::report::{ErrorKind, Outcome, Report};
+
+/// What a worker is made with.
+pub(crate) struct Job {
+    pub(crate) index: usize,
+    pub(crate) route: Route,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) phases: UnboundedReceiver<Phase>,
+    pub(crate) news: UnboundedSender<News>,
+    /// Asks for the end: what is under way may finish.
+    pub(crate) cancel: CancellationToken,
+    /// Ends everything at once.
+    pub(crate) abort: CancellationToken,
+}
+
+/// A share of a load with the moment at which its schedule begins.
+pub(crate) struct Phase {
+    pub(crate) plan: Plan,
+    pub(crate) start: Instant,
+}
+
+/// What a worker tells.
+pub(crate) enum News {
+    /// How far a phase is.
+    Progress { worker: usize, completed: u64, errors: u64, responses: Box<Histogram> },
+    /// A phase is over.
+    Done(Box<io::Result<Report>>),
+}
+
+/// How often progress is told.
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+/// How long a run that is stopped waits for requests under way.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+/// Connections of a closed load are made over at most this time, so that the target feels no burst.
+const STAGGER: Duration = Duration::from_secs(1);
+/// Time between two connections of a closed load, unless there are too many for that.
+const STAGGER_STEP: Duration = Duration::from_micros(500);
+/// Requests that are due nearer to each other than this share a wake-up.
+const QUANTUM: Duration = Duration::from_micros(40);
+
+/// Runs phases until there are no more.
+pub(crate) fn work(job: Job) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => LocalSet::new().block_on(&runtime, run_phases(job)),
+        Err(error) => {
+            let _ = job.news.send(News::Done(Box::new(Err(error))));
+        }
+    }
+}
+
+async fn run_phases(job: Job) {
+    let Job { index, route, requests, mut phases, news, cancel, abort } = job;
+    let alarm = match Alarm::new() {
+        Ok(alarm) => alarm,
+        Err(error) => {
+            // Whoever waits for it has ended.
+            let _ = news.send(News::Done(Box::new(Err(error))));
+            return;
+        }
+    };
+    let shared = Rc::new(Shared::new(Dialer::new(route, index), requests));
+    let mut lanes = Lanes { shared, all: Vec::new(), tasks: JoinSet::new() };
+    while let Some(phase) = phases.recv().await {
+        let tell = |completed, errors, responses| {
+            let responses = Box::new(responses);
+            let _ = news.send(News::Progress { worker: index, completed, errors, responses });
+        };
+        let report = tokio::select! {
+            biased;
+            () = abort.cancelled() => return,
+            report = lanes.run(&phase, &alarm, &cancel, &tell) => report,
+        };
+        let _ = news.send(News::Done(Box::new(report)));
+    }
+}
+
+/// What lanes have in common.
+pub(crate) struct Shared {
+    dialer: Dialer,
+    requests: Arc<Requests>,
+    sessions: Sessions,
+    scratch: crate::http1::Scratch,
+    queue: RefCell<Queue>,
+    recorder: RefCell<Recorder>,
+    error_ranges: RefCell<Vec<StatusRange>>,
+    start: Cell<Instant>,
+}
+
+/// Requests that are due, and lanes that wait for one.
+struct Queue {
+    due: VecDeque<Duration>,
+    parked: VecDeque<Rc<Lane>>,
+    /// In a closed load: how many more requests a free lane may take, and until when.
+    closed: Option<(u64, Option<Instant>)>,
+    started: u64,
+    in_flight: usize,
+    /// Whoever waits for `in_flight` to become zero.
+    drained: Option<Waker>,
+}
+
+/// One lane as the worker sees it.
+#[derive(Default)]
+struct Lane {
+    handed: Cell<Option<Ticket>>,
+    waker: RefCell<Option<Waker>>,
+    /// Since when a request is under way.
+    began: Cell<Option<Instant>>,
+    timed_out: Cell<bool>,
+    is_parked: Cell<bool>,
+    /// A request has just ended on it, and it has not waited since.
+    has_ended: Cell<bool>,
+}
+
+/// A request that is to be sent.
+#[derive(Clone, Copy, Debug)]
+struct Ticket {
+    /// When it was to be sent; None for as soon as a lane is free.
+    intended: Option<Duration>,
+}
+
+/// Size of the buffer that a worker reads into.
+const SCRATCH: usize = 64 * 1024;
+
+impl Shared {
+    fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
+        Self {
+            dialer,
+            requests,
+            sessions: Sessions::default(),
+            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            queue: RefCell::new(Queue {
+                due: VecDeque::new(),
+                parked: VecDeque::new(),
+                closed: None,
+                started: 0,
+                in_flight: 0,
+                drained: None,
+            }),
+            recorder: RefCell::new(Recorder::new()),
+            error_ranges: RefCell::new(Vec::new()),
+            start: Cell::new(Instant::now()),
+        }
+    }
+
+    fn is_error(&self, status: u16) -> bool {
+        self.error_ranges.borrow().iter().any(|range| range.contains(status))
+    }
+
+    /// The next request for a lane that is free, and whether the lane found it as soon as it was free.
+    fn poll_next(&self, lane: &Rc<Lane>, context: &Context<'_>) -> Poll<(Ticket, bool)> {
+        if let Some(ticket) = lane.handed.take() {
+            return Poll::Ready((ticket, false));
+        }
+        lane.listen(context);
+        let mut queue = self.queue.borrow_mut();
+        if let Some(ticket) = queue.take() {
+            return Poll::Ready((ticket, lane.has_ended.replace(false)));
+        }
+        lane.has_ended.set(false);
+        if !lane.is_parked.replace(true) {
+            queue.parked.push_back(lane.clone());
+        }
+        Poll::Pending
+    }
+
+    /// Records a request and lets the worker know when it was the last one.
+    fn record(&self, lane: &Lane, ticket: Ticket, free: Instant, taken: Instant, result: Result<Answer, CallError>) -> Instant {
+        let mut recorder = self.recorder.borrow_mut();
+        let (outcome, sent, done) = match result {
+            Ok(answer) => {
+                recorder.count_status(answer.status);
+                let outcome = if self.is_error(answer.status) {
+                    recorder.count_error(ErrorKind::Status(answer.status), Some(answer.sample.text()));
+                    Outcome::ErrorStatus
+                } else {
+                    Outcome::Success
+                };
+                (outcome, answer.sent, answer.done)
+            }
+            Err(error) => {
+                recorder.count_error(error.kind, Some(error.detail));
+                (Outcome::Failure, taken, Instant::now())
+            }
+        };
+        let start = self.start.get();
+        let since = |at: Instant| at.saturating_duration_since(start);
+        let times = Times {
+            intended: ticket.intended.unwrap_or_else(|| since(taken)),
+            free: since(free),
+            taken: since(taken),
+            sent: since(sent),
+            done: since(done),
+        };
+        recorder.count_response(outcome, &times);
+        lane.began.set(None);
+        lane.has_ended.set(true);
+        let mut queue = self.queue.borrow_mut();
+        queue.in_flight -= 1;
+        if queue.in_flight == 0
+            && let Some(waker) = queue.drained.take()
+        {
+            waker.wake();
+        }
+        done
+    }
+}
+
+impl Queue {
+    fn take(&mut self) -> Option<Ticket> {
+        let ticket = match &mut self.closed {
+            None => Ticket { intended: Some(self.due.pop_front()?) },
+            Some((0, _)) => return None,
+            Some((_, Some(until))) if Instant::now() >= *until => return None,
+            Some((left, _)) => {
+                *left -= 1;
+                Ticket { intended: None }
+            }
+        };
+        self.started += 1;
+        self.in_flight += 1;
+        Some(ticket)
+    }
+
+    /// Whether no lane may take anything that is not due yet.
+    fn is_exhausted(&self) -> bool {
+        let may_take = |(left, until): (u64, Option<Instant>)| left > 0 && until.is_none_or(|until| Instant::now() < until);
+        !self.closed.is_some_and(may_take)
+    }
+
+    /// Whether nothing is due or under way.
+    fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.due.is_empty() && self.is_exhausted()
+    }
+
+    /// Gives due requests to lanes that wait, the one that has waited longest first.
+    fn hand_over(&mut self) {
+        while !self.parked.is_empty()
+            && let Some(ticket) = self.take()
+            && let Some(lane) = self.parked.pop_front()
+        {
+            lane.is_parked.set(false);
+            lane.handed.set(Some(ticket));
+            lane.wake();
+        }
+    }
+}
+
+impl Lane {
+    fn listen(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if waker.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// `call`, until it takes too long. It is pinned by the caller, because moving it would copy all that it may become.
+    async fn guarded<T>(&self, mut call: Pin<&mut impl Future<Output = Result<T, CallError>>>) -> Result<T, CallError> {
+        poll_fn(|context| {
+            if self.timed_out.take() {
+                return Poll::Ready(Err(CallError::without_detail(ErrorKind::Timeout)));
+            }
+            call.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+/// Carries one request after another for as long as the worker lives.
+async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carrier) {
+    // A lane that has just been made was free all the time: there was nothing for it to do.
+    let mut free = shared.start.get();
+    loop {
+        let (ticket, at_once) = poll_fn(|context| shared.poll_next(&lane, context)).await;
+        // The clock is asked once for the end of a request and the beginning of the next.
+        let taken = if at_once { free } else { Instant::now() };
+        lane.timed_out.set(false);
+        lane.began.set(Some(taken));
+        let is_error = |status| shared.is_error(status);
+        let result = {
+            let call = carrier.call(&shared.dialer, &shared.requests, &shared.sessions, &shared.scratch, taken, &is_error);
+            lane.guarded(pin!(call)).await
+        };
+        if result.is_err() {
+            carrier.reset();
+        }
+        let reconnects = carrier.take_reconnects();
+        if reconnects > 0 {
+            shared.recorder.borrow_mut().report().reconnects += reconnects;
+        }
+        free = shared.record(&lane, ticket, free, taken, result);
+    }
+}
+
+/// All lanes of a worker.
+struct Lanes {
+    shared: Rc<Shared>,
+    all: Vec<Rc<Lane>>,
+    tasks: JoinSet<()>,
+}
+
+impl Lanes {
+    async fn run(
+        &mut self,
+        phase: &Phase,
+        alarm: &Alarm,
+        cancel: &CancellationToken,
+        tell: &impl Fn(u64, u64, Histogram),
+    ) -> io::Result<Report> {
+        let Phase { plan, start } = phase;
+        let shared = self.shared.clone();
+        shared.start.set(*start);
+        shared.error_ranges.borrow_mut().clone_from(&plan.error_ranges);
+        *shared.recorder.borrow_mut() = Recorder::new();
+        let reconnects_before = shared.sessions.reconnects();
+        {
+            let mut queue = shared.queue.borrow_mut();
+            (queue.started, queue.closed) = (0, None);
+        }
+        let tally = match &plan.arrivals {
+            Arrivals::Open { when_busy, .. } => self.send_open(plan, *start, *when_busy, alarm, cancel, tell).await?,
+            Arrivals::Closed => self.send_closed(plan, *start, alarm, cancel, tell).await?,
+        };
+        let elapsed = start.elapsed();
+        let recorder = std::mem::replace(&mut *shared.recorder.borrow_mut(), Recorder::new());
+        let mut report = recorder.finish();
+        report.elapsed = elapsed;
+        report.interrupted = tally.interrupted;
+        report.started = shared.queue.borrow().started;
+        report.dropped = tally.dropped;
+        report.censored = tally.censored;
+        report.offered = tally.offered;
+        report.reconnects += shared.sessions.reconnects() - reconnects_before;
+        Ok(report)
+    }
+
+    /// Adds a lane while there may be more.
+    fn grow(&mut self, plan: &Plan) -> bool {
+        if self.all.len() >= plan.lanes() as usize {
+            return false;
+        }
+        let lane = Rc::new(Lane::default());
+        let carrier = self.shared.requests.carrier(self.all.len(), plan.connections as usize);
+        self.all.push(lane.clone());
+        self.tasks.spawn_local(carry(self.shared.clone(), lane, carrier));
+        true
+    }
+
+    async fn send_open(
+        &mut self,
+        plan: &Plan,
+        start: Instant,
+        when_busy: WhenBusy,
+        alarm: &Alarm,
+        cancel: &CancellationToken,
+        tell: &impl Fn(u64, u64, Histogram),
+    ) -> io::Result<Tally> {
+        let mut tally = Tally { offered: plan.offered(), ..Tally::default() };
+        let mut intended = plan.intended();
+        let mut upcoming = intended.next();
+        let mut house = House::new(plan);
+        alarm.wait_until(start).await?;
+        while let Some(at) = upcoming {
+            let now = start.elapsed();
+            {
+                let mut queue = self.shared.queue.borrow_mut();
+                while let Some(at) = upcoming.filter(|at| *at <= now) {
+                    queue.due.push_back(at);
+                    upcoming = intended.next();
+                }
+                queue.hand_over();
+            }
+            self.spread(plan, when_busy, &mut tally);
+            // Nearer wake-ups than this would only take time from the lanes.
+            let wake = start + upcoming.unwrap_or(at).max(now + QUANTUM);
+            if upcoming.is_none() {
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {
+                    tally.interrupted = true;
+                    break;
+                }
+                waited = until(alarm, wake) => waited?,
+                () = house.tick() => house.keep(&self.all, &self.shared, tell),
+            }
+        }
+        // A run by duration gives requests that still wait at its end as long as any request may take.
+        let is_timed = matches!(plan.limit, Limit::Duration(_));
+        let patience = if is_timed { Some(plan.timeout) } else { None };
+        self.drain(plan, patience, tally, cancel, &mut house, tell).await
+    }
+
+    /// Makes lanes for due requests that found none, or gives the requests up.
+    fn spread(&mut self, plan: &Plan, when_busy: WhenBusy, tally: &mut Tally) {
+        let mut waiting = self.shared.queue.borrow().due.len();
+        while waiting > 0 && self.grow(plan) {
+            waiting -= 1;
+        }
+        if waiting > 0 && when_busy == WhenBusy::Drop {
+            let mut queue = self.shared.queue.borrow_mut();
+            let keep = queue.due.len() - waiting;
+            queue.due.truncate(keep);
+            tally.dropped += waiting as u64;
+        }
+    }
+
+    async fn send_closed(
+        &mut self,
+        plan: &Plan,
+        start: Instant,
+        alarm: &Alarm,
+        cancel: &CancellationToken,
+        tell: &impl Fn(u64, u64, Histogram),
+    ) -> io::Result<Tally> {
+        let (requests, end) = match plan.limit {
+            Limit::Requests(_) => (plan.offered(), None),
+            Limit::Duration(duration) => (u64::MAX, Some(start + duration)),
+        };
+        let mut tally = Tally::default();
+        let mut house = House::new(plan);
+        alarm.wait_until(start).await?;
+        {
+            let mut queue = self.shared.queue.borrow_mut();
+            queue.closed = Some((requests, end));
+            queue.hand_over();
+        }
+        let missing = (plan.lanes() as usize).saturating_sub(self.all.len());
+        let step = (STAGGER / u32::try_from(missing.max(1)).unwrap_or(u32::MAX)).min(STAGGER_STEP);
+        let mut grown = 0;
+        loop {
+            if self.shared.queue.borrow().is_exhausted() {
+                break;
+            }
+            let growing = self.all.len() < plan.lanes() as usize;
+            if growing {
+                self.grow(plan);
+                grown += 1;
+            }
+            let wake = if growing { Some(start + step * grown) } else { end };
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => {
+                    tally.interrupted = true;
+                    break;
+                }
+                waited = until(alarm, wake.unwrap_or(start)), if wake.is_some() => waited?,
+                () = self.shared.drained(), if !growing => {}
+                () = house.tick() => house.keep(&self.all, &self.shared, tell),
+            }
+        }
+        let left = self.shared.queue.borrow_mut().closed.take().map_or(0, |(left, _)| left);
+        if tally.interrupted && end.is_none() {
+            tally.dropped = left;
+        }
+        let mut tally = self.drain(plan, None, tally, cancel, &mut house, tell).await?;
+        tally.offered = self.shared.queue.borrow().started + tally.dropped;
+        Ok(tally)
+    }
+
+    /// Waits until nothing is due or under way any more, or until patience ends.
+    async fn drain(
+        &mut self,
+        plan: &Plan,
+        patience: Option<Duration>,
+        mut tally: Tally,
+        cancel: &CancellationToken,
+        house: &mut House,
+        tell: &impl Fn(u64, u64, Histogram),
+    ) -> io::Result<Tally> {
+        let mut deadline = patience.map(|patience| Instant::now() + patience);
+        let mut is_stopping = tally.interrupted;
+        loop {
+            if is_stopping && tally.interrupted {
+                self.give_up_due(&mut tally);
+                deadline = Some(Instant::now() + plan.timeout.min(STOP_GRACE));
+                is_stopping = false;
+            }
+            let is_late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if is_late && !tally.interrupted {
+                // What is under way ends by its own timeout.
+                self.give_up_due(&mut tally);
+                deadline = None;
+            }
+            if self.shared.queue.borrow().is_idle() {
+                break;
+            }
+            if is_late && tally.interrupted {
+                tally.censored = self.shared.queue.borrow().in_flight as u64;
+                self.abandon();
+                break;
+            }
+            tokio::select! {
+                biased;
+                () = cancel.cancelled(), if !tally.interrupted => {
+                    tally.interrupted = true;
+                    is_stopping = true;
+                }
+                () = self.shared.drained() => {}
+                () = house.tick() => house.keep(&self.all, &self.shared, tell),
+            }
+        }
+        if tally.interrupted {
+            let started = self.shared.queue.borrow().started;
+            tally.dropped = tally.offered.saturating_sub(started).max(tally.dropped);
+        }
+        Ok(tally)
+    }
+
+    fn give_up_due(&self, tally: &mut Tally) {
+        let mut queue = self.shared.queue.borrow_mut();
+        tally.dropped += queue.due.len() as u64;
+        queue.due.clear();
+    }
+
+    /// Ends all lanes with what is under way on them.
+    fn abandon(&mut self) {
+        self.tasks = JoinSet::new();
+        self.all.clear();
+        let mut queue = self.shared.queue.borrow_mut();
+        queue.parked.clear();
+        queue.in_flight = 0;
+    }
+}
+
+impl Shared {
+    /// Returns when nothing is due or under way.
+    async fn drained(&self) {
+        poll_fn(|context| {
+            let mut queue = self.queue.borrow_mut();
+            if queue.is_idle() {
+                return Poll::Ready(());
+            }
+            queue.drained = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Returns at `at`, and lets the lanes run first when it has come already.
+async fn until(alarm: &Alarm, at: Instant) -> io::Result<()> {
+    if at <= Instant::now() {
+        tokio::task::yield_now().await;
+    }
+    alarm.wait_until(at).await
+}
+
+/// What became of the requests that were not carried to an end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tally {
+    offered: u64,
+    dropped: u64,
+    censored: u64,
+    interrupted: bool,
+}
+
+/// What a worker does now and then: give up requests that take too long, and tell how far it is.
+struct House {
+    ticks: tokio::time::Interval,
+    timeout: Duration,
+    told: Instant,
+}
+
+/// The coarsest watch over requests that take too long.
+const SWEEP_MAX: Duration = Duration::from_millis(50);
+
+impl House {
+    fn new(plan: &Plan) -> Self {
+        let mut ticks = interval((plan.timeout / 20).clamp(Duration::from_millis(1), SWEEP_MAX));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, timeout: plan.timeout, told: Instant::now() }
+    }
+
+    async fn tick(&mut self) {
+        self.ticks.tick().await;
+    }
+
+    fn keep(&mut self, lanes: &[Rc<Lane>], shared: &Shared, tell: &impl Fn(u64, u64, Histogram)) {
+        let now = Instant::now();
+        for lane in lanes {
+            if lane.began.get().is_some_and(|began| now.duration_since(began) >= self.timeout) {
+                lane.timed_out.set(true);
+                lane.wake();
+            }
+        }
+        if now.duration_since(self.told) >= PROGRESS_EVERY {
+            self.told = now;
+            let recorder = shared.recorder.borrow();
+            let (completed, errors) = recorder.progress();
+            tell(completed, errors, recorder.responses());
+        }
+    }
+}
