@@ -71,7 +71,8 @@ fn large_answers_are_read_to_their_end_on_few_connections() {
     let target = HttpTarget::start(Behaviour::Answer { status: 200, bytes: 200_000 });
     let result = measured(&target.url("/"), 20, &json!({ "connections": 2 }));
     assert_eq!((result.load["http"].completed, result.load["http"].errors.len()), (20, 0));
-    assert_eq!((result.verdict, target.connections()), (Some(Verdict::Pass), 2));
+    // A second connection is only made when a request is due before the one before it has ended.
+    assert!(result.verdict == Some(Verdict::Pass) && (1..=2).contains(&target.connections()), "{result:?}");
 }
 
 #[test]

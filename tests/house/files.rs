@@ -63,8 +63,8 @@ fn undeclared(source: &Source, modules: &BTreeSet<&str>) -> Option<String> {
     let above: Vec<String> =
         ["mod", "lib", "main"].iter().map(|stem| format!("{}/{stem}.rs", folder.display())).collect();
     let above: Vec<&str> = above.iter().map(String::as_str).filter(|above| modules.contains(above)).collect();
-    // Files in a package's folder `tests` are programs of their own, which cargo finds.
-    if above.is_empty() && folder.ends_with("tests") {
+    // Files in a package's folders `tests` and `examples` are programs of their own, which cargo finds.
+    if above.is_empty() && ["tests", "examples"].iter().any(|programs| folder.ends_with(programs)) {
         return None;
     }
     let declares = |above: &&str| {

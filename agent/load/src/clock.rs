@@ -22,7 +22,8 @@ impl Alarm {
         // In this order, so that the few instructions between the readings make an alarm late and not early.
         let instant = Instant::now();
         let monotonic = clock_gettime(ClockId::Monotonic);
-        let monotonic = std::time::Duration::new(monotonic.tv_sec.cast_unsigned(), u32::try_from(monotonic.tv_nsec).unwrap_or(0));
+        let monotonic =
+            std::time::Duration::new(monotonic.tv_sec.cast_unsigned(), u32::try_from(monotonic.tv_nsec).unwrap_or(0));
         Ok(Self { timer, epoch: (instant, monotonic) })
     }
 

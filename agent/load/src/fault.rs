@@ -134,8 +134,11 @@ mod tests {
     use crate::recorder::{Recorder, Times};
     use crate::report::Outcome;
 
-    const QUIET: Circumstances =
-        Circumstances { pressure: Pressure { throttled: Duration::ZERO, stolen: Duration::ZERO }, lanes: 10, is_open: true };
+    const QUIET: Circumstances = Circumstances {
+        pressure: Pressure { throttled: Duration::ZERO, stolen: Duration::ZERO },
+        lanes: 10,
+        is_open: true,
+    };
 
     fn report(lag: Duration, response: Duration) -> Report {
         let mut recorder = Recorder::new();

@@ -39,7 +39,8 @@ impl Histogram {
     #[inline]
     pub fn record_many(&mut self, time: Duration, count: u64) {
         // In 64 bits, because this is done several times for each request.
-        let micros = time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000)));
+        let micros =
+            time.as_secs().saturating_mul(1_000_000).saturating_add(u64::from(time.subsec_nanos().div_ceil(1_000)));
         self.inner.saturating_record_n(micros.max(1), count);
     }
 

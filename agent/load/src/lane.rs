@@ -1,163 +1,275 @@
-//! How one request at a time travels, by each protocol. Which request, and when, is the worker's business.
+//! A *lane* carries one request at a time: a connection of HTTP/1, or a stream of an HTTP/2 session. The worker puts due
+//! requests into a queue; a lane that is free takes the next one by itself, and a lane that finds none parks until the
+//! worker hands it one. So a busy worker costs no more than its lanes do. When requests are due is the worker's business.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::time::Instant;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use crate::call::{Answer, CallError};
+use crate::carrier::{Carrier, Requests, Sessions};
 use crate::dial::Dialer;
-use crate::http1::{self, Scratch};
-use crate::http2;
-use crate::report::ErrorKind;
-use crate::target::Target;
+use crate::http1::Scratch;
+use crate::plan::StatusRange;
+use crate::recorder::{Recorder, Times};
+use crate::report::{ErrorKind, Outcome};
 
-/// The request of a load, prepared for its protocol.
-pub(crate) enum Requests {
-    Http1(http1::Prepared),
-    Http2(http2::Prepared),
+/// What lanes have in common.
+pub(crate) struct Shared {
+    dialer: Dialer,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) sessions: Sessions,
+    scratch: Scratch,
+    pub(crate) queue: RefCell<Queue>,
+    pub(crate) recorder: RefCell<Recorder>,
+    pub(crate) error_ranges: RefCell<Vec<StatusRange>>,
+    /// When the schedule begins.
+    pub(crate) start: Cell<Instant>,
 }
 
-/// What carries the requests of a lane.
-pub(crate) enum Carrier {
-    /// A connection of its own.
-    Http1 {
-        connection: Option<http1::Connection>,
-        /// How often a connection was made and not yet reported.
-        dialed: u64,
-        is_new: bool,
-    },
-    /// A stream of the session with this number.
-    Http2(usize),
+/// Requests that are due, and lanes that wait for one.
+pub(crate) struct Queue {
+    /// Their intended times.
+    pub(crate) due: VecDeque<Duration>,
+    pub(crate) parked: VecDeque<Rc<Lane>>,
+    /// In a closed load: how many more requests a free lane may take, and until when.
+    pub(crate) closed: Option<(u64, Option<Instant>)>,
+    pub(crate) started: u64,
+    pub(crate) in_flight: usize,
+    /// Whoever waits for `in_flight` to become zero.
+    drained: Option<Waker>,
 }
 
-/// The HTTP/2 sessions of a worker.
+/// One lane as the worker sees it.
 #[derive(Default)]
-pub(crate) struct Sessions(RefCell<Vec<Rc<http2::Session>>>);
+pub(crate) struct Lane {
+    handed: Cell<Option<Ticket>>,
+    waker: RefCell<Option<Waker>>,
+    /// Since when a request is under way.
+    began: Cell<Option<Instant>>,
+    timed_out: Cell<bool>,
+    is_parked: Cell<bool>,
+    /// A request has just ended on it, and it has not waited since.
+    has_ended: Cell<bool>,
+}
 
-impl Requests {
-    /// Prepares what a target stands for.
-    ///
-    /// # Errors
-    /// In words, when its URL cannot be sent.
-    pub(crate) fn new(target: &Target) -> Result<Self, String> {
-        let message = target.message()?;
-        Ok(if target.http2 {
-            Self::Http2(http2::Prepared::new(&message))
-        } else {
-            Self::Http1(http1::Prepared::new(&message))
+/// A request that is to be sent.
+#[derive(Clone, Copy, Debug)]
+struct Ticket {
+    /// When it was to be sent; None for as soon as a lane is free.
+    intended: Option<Duration>,
+}
+
+/// Size of the buffer that a worker reads into.
+const SCRATCH: usize = 64 * 1024;
+
+impl Shared {
+    pub(crate) fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
+        Self {
+            dialer,
+            requests,
+            sessions: Sessions::default(),
+            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            queue: RefCell::new(Queue {
+                due: VecDeque::new(),
+                parked: VecDeque::new(),
+                closed: None,
+                started: 0,
+                in_flight: 0,
+                drained: None,
+            }),
+            recorder: RefCell::new(Recorder::new()),
+            error_ranges: RefCell::new(Vec::new()),
+            start: Cell::new(Instant::now()),
+        }
+    }
+
+    /// Returns when nothing is due or under way.
+    pub(crate) async fn drained(&self) {
+        poll_fn(|context| {
+            let mut queue = self.queue.borrow_mut();
+            if queue.is_idle() {
+                return Poll::Ready(());
+            }
+            queue.drained = Some(context.waker().clone());
+            Poll::Pending
         })
+        .await;
     }
 
-    /// The carrier of the lane `number` of a load over so many connections.
-    pub(crate) fn carrier(&self, number: usize, connections: usize) -> Carrier {
-        match self {
-            Self::Http1(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
-            Self::Http2(_) => Carrier::Http2(number % connections.max(1)),
+    fn is_error(&self, status: u16) -> bool {
+        self.error_ranges.borrow().iter().any(|range| range.contains(status))
+    }
+
+    /// The next request for a lane that is free, and whether the lane found it as soon as it was free.
+    fn poll_next(&self, lane: &Rc<Lane>, context: &Context<'_>) -> Poll<(Ticket, bool)> {
+        if let Some(ticket) = lane.handed.take() {
+            return Poll::Ready((ticket, false));
         }
-    }
-}
-
-impl Sessions {
-    fn session(&self, number: usize) -> Rc<http2::Session> {
-        let mut sessions = self.0.borrow_mut();
-        while sessions.len() <= number {
-            sessions.push(Rc::default());
+        lane.listen(context);
+        let mut queue = self.queue.borrow_mut();
+        if let Some(ticket) = queue.take() {
+            return Poll::Ready((ticket, lane.has_ended.replace(false)));
         }
-        sessions[number].clone()
+        lane.has_ended.set(false);
+        if !lane.is_parked.replace(true) {
+            queue.parked.push_back(lane.clone());
+        }
+        Poll::Pending
     }
 
-    /// How often sessions were made anew.
-    pub(crate) fn reconnects(&self) -> u64 {
-        self.0.borrow().iter().map(|session| session.reconnects()).sum()
-    }
-}
-
-impl Carrier {
-    /// Sends the request and reads its answer to the end, on a new connection when there is none that is still open. `now`
-    /// is when the call is made.
-    pub(crate) async fn call(
-        &mut self,
-        dialer: &Dialer,
-        requests: &Requests,
-        sessions: &Sessions,
-        scratch: &Scratch,
-        now: Instant,
-        is_error: &impl Fn(u16) -> bool,
-    ) -> Result<Answer, CallError> {
-        match (self, requests) {
-            (Self::Http1 { connection, dialed, .. }, Requests::Http1(request)) => {
-                call_http1(connection, dialed, dialer, request, scratch, now, is_error).await
+    /// Records a request and lets the worker know when it was the last one.
+    fn record(
+        &self,
+        lane: &Lane,
+        ticket: Ticket,
+        free: Instant,
+        taken: Instant,
+        result: Result<Answer, CallError>,
+    ) -> Instant {
+        let mut recorder = self.recorder.borrow_mut();
+        let (outcome, sent, done) = match result {
+            Ok(answer) => {
+                recorder.count_status(answer.status);
+                let outcome = if self.is_error(answer.status) {
+                    recorder.count_error(ErrorKind::Status(answer.status), Some(answer.sample.text()));
+                    Outcome::ErrorStatus
+                } else {
+                    Outcome::Success
+                };
+                (outcome, answer.sent, answer.done)
             }
-            (Self::Http2(number), Requests::Http2(request)) => {
-                let session = sessions.session(*number);
-                Box::pin(session.call(dialer, request, is_error)).await
-            }
-            (Self::Http1 { .. }, Requests::Http2(_)) | (Self::Http2(_), Requests::Http1(_)) => {
-                Err(CallError::without_detail(ErrorKind::Protocol))
-            }
-        }
-    }
-
-    /// Forgets a connection on which something went wrong.
-    pub(crate) fn reset(&mut self) {
-        match self {
-            Self::Http1 { connection, .. } => *connection = None,
-            // The session knows itself whether it has ended.
-            Self::Http2(_) => {}
-        }
-    }
-
-    /// How often a connection was made since the last time, beyond the first.
-    pub(crate) fn take_reconnects(&mut self) -> u64 {
-        match self {
-            Self::Http1 { dialed, is_new, .. } => {
-                let first = u64::from(*dialed > 0 && std::mem::take(is_new));
-                std::mem::take(dialed).saturating_sub(first)
-            }
-            Self::Http2(_) => 0,
-        }
-    }
-}
-
-async fn call_http1(
-    connection: &mut Option<http1::Connection>,
-    dialed: &mut u64,
-    dialer: &Dialer,
-    request: &http1::Prepared,
-    scratch: &Scratch,
-    now: Instant,
-    is_error: &impl Fn(u16) -> bool,
-) -> Result<Answer, CallError> {
-    let mut sent = now;
-    loop {
-        if let Some(current) = connection
-            && !current.is_alive(scratch).await
-        {
-            *connection = None;
-        }
-        let mut current = match connection.take() {
-            Some(current) => current,
-            None => {
-                *dialed += 1;
-                // In a box, because it is rare and would make every call as large as a handshake.
-                let dialed = Box::pin(dialer.dial()).await?;
-                sent = Instant::now();
-                http1::Connection::new(dialed.stream)
+            Err(error) => {
+                recorder.count_error(error.kind, Some(error.detail));
+                (Outcome::Failure, taken, Instant::now())
             }
         };
-        match current.call(request, scratch, sent, is_error).await {
-            Ok(answer) => {
-                *connection = answer.reusable.then_some(current);
-                return Ok(answer);
-            }
-            // The server closed a connection at rest in the very instant in which the request was sent. Nothing was
-            // answered, so it may be sent again if that does no harm (RFC 9112, section 9.3.1).
-            Err(error)
-                if current.is_used()
-                    && request.is_idempotent
-                    && error.is_unanswered
-                    && matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset) => {}
-            Err(error) => return Err(error),
+        let start = self.start.get();
+        let since = |at: Instant| at.saturating_duration_since(start);
+        let times = Times {
+            intended: ticket.intended.unwrap_or_else(|| since(taken)),
+            free: since(free),
+            taken: since(taken),
+            sent: since(sent),
+            done: since(done),
+        };
+        recorder.count_response(outcome, &times);
+        lane.began.set(None);
+        lane.has_ended.set(true);
+        let mut queue = self.queue.borrow_mut();
+        queue.in_flight -= 1;
+        if queue.in_flight == 0
+            && let Some(waker) = queue.drained.take()
+        {
+            waker.wake();
         }
+        done
+    }
+}
+
+impl Queue {
+    fn take(&mut self) -> Option<Ticket> {
+        let ticket = match &mut self.closed {
+            None => Ticket { intended: Some(self.due.pop_front()?) },
+            Some((0, _)) => return None,
+            Some((_, Some(until))) if Instant::now() >= *until => return None,
+            Some((left, _)) => {
+                *left -= 1;
+                Ticket { intended: None }
+            }
+        };
+        self.started += 1;
+        self.in_flight += 1;
+        Some(ticket)
+    }
+
+    /// Whether no lane may take anything that is not due yet.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        let may_take =
+            |(left, until): (u64, Option<Instant>)| left > 0 && until.is_none_or(|until| Instant::now() < until);
+        !self.closed.is_some_and(may_take)
+    }
+
+    /// Whether nothing is due or under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.due.is_empty() && self.is_exhausted()
+    }
+
+    /// Gives due requests to lanes that wait, the one that has waited longest first.
+    pub(crate) fn hand_over(&mut self) {
+        while !self.parked.is_empty()
+            && let Some(ticket) = self.take()
+            && let Some(lane) = self.parked.pop_front()
+        {
+            lane.is_parked.set(false);
+            lane.handed.set(Some(ticket));
+            lane.wake();
+        }
+    }
+}
+
+impl Lane {
+    fn listen(&self, context: &Context<'_>) {
+        let mut waker = self.waker.borrow_mut();
+        if waker.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
+            *waker = Some(context.waker().clone());
+        }
+    }
+
+    /// Gives up what is under way if it has taken as long as it may.
+    pub(crate) fn expire(&self, now: Instant, timeout: Duration) {
+        if self.began.get().is_some_and(|began| now.duration_since(began) >= timeout) {
+            self.timed_out.set(true);
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// `call`, until it takes too long. It is pinned by the caller, because moving it would copy all that it may become.
+    async fn guarded<T>(&self, mut call: Pin<&mut impl Future<Output = Result<T, CallError>>>) -> Result<T, CallError> {
+        poll_fn(|context| {
+            if self.timed_out.take() {
+                return Poll::Ready(Err(CallError::without_detail(ErrorKind::Timeout)));
+            }
+            call.as_mut().poll(context)
+        })
+        .await
+    }
+}
+
+/// Carries one request after another for as long as the worker lives.
+pub(crate) async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carrier) {
+    // A lane that has just been made was free all the time: there was nothing for it to do.
+    let mut free = shared.start.get();
+    loop {
+        let (ticket, at_once) = poll_fn(|context| shared.poll_next(&lane, context)).await;
+        // The clock is asked once for the end of a request and the beginning of the next.
+        let taken = if at_once { free } else { Instant::now() };
+        lane.timed_out.set(false);
+        lane.began.set(Some(taken));
+        let is_error = |status| shared.is_error(status);
+        let result = {
+            let call =
+                carrier.call(&shared.dialer, &shared.requests, &shared.sessions, &shared.scratch, taken, &is_error);
+            lane.guarded(pin!(call)).await
+        };
+        if result.is_err() {
+            carrier.reset();
+        }
+        let reconnects = carrier.take_reconnects();
+        if reconnects > 0 {
+            shared.recorder.borrow_mut().report().reconnects += reconnects;
+        }
+        free = shared.record(&lane, ticket, free, taken, result);
     }
 }

@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 mod call;
+mod carrier;
 mod clock;
 mod dial;
 mod error;

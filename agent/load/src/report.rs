@@ -285,13 +285,7 @@ mod tests {
     /// Everything that is counted; sums of floats depend on their order in the last digit.
     fn counted(report: &Report) -> impl PartialEq + std::fmt::Debug + use<> {
         let seconds: Vec<_> = report.seconds.iter().map(|(s, counts)| (*s, counts.completed, counts.errors)).collect();
-        (
-            report.completed,
-            report.response.clone(),
-            report.errors.clone(),
-            seconds,
-            report.moments.count(),
-        )
+        (report.completed, report.response.clone(), report.errors.clone(), seconds, report.moments.count())
     }
 
     #[test]

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::carrier::{Requests, Sessions};
 use crate::dial::{Dialer, Route};
 use crate::error::LoadError;
 use crate::fault::{Circumstances, certify};
 use crate::histogram::Histogram;
-use crate::lane::{Requests, Sessions};
+
 use crate::plan::{Arrivals, Limit, Plan};
 use crate::report::{ErrorKind, Report, Warmup};
 use crate::throttle::Pressure;

@@ -1,18 +1,9 @@
-//! One worker: sends its share of a load from a thread of its own and records what comes back, sharing nothing with other
-//! workers. When requests are due is decided by the plan, how they travel by the lanes.
-//!
-//! A *lane* carries one request at a time: a connection of HTTP/1, or a stream of an HTTP/2 session. The worker puts due
-//! requests into a queue; a lane that is free takes the next one by itself, and a lane that finds none parks until the
-//! worker hands it one. So a busy worker costs no more than its lanes do.
+//! One worker: sends its share of a load from a thread of its own and has what comes back recorded, sharing nothing with
+//! other workers. When requests are due is decided by the plan, how they travel by the lanes.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
@@ -20,14 +11,14 @@ use tokio::task::{JoinSet, LocalSet};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{Answer, CallError};
+use crate::carrier::Requests;
 use crate::clock::Alarm;
 use crate::dial::{Dialer, Route};
 use crate::histogram::Histogram;
-use crate::lane::{Carrier, Requests, Sessions};
-use crate::plan::{Arrivals, Limit, Plan, StatusRange, WhenBusy};
-use crate::recorder::{Recorder, Times};
-use crate::report::{ErrorKind, Outcome, Report};
+use crate::lane::{Lane, Shared, carry};
+use crate::plan::{Arrivals, Limit, Plan, WhenBusy};
+use crate::recorder::Recorder;
+use crate::report::Report;
 
 /// What a worker is made with.
 pub(crate) struct Job {
@@ -101,229 +92,6 @@ async fn run_phases(job: Job) {
             report = lanes.run(&phase, &alarm, &cancel, &tell) => report,
         };
         let _ = news.send(News::Done(Box::new(report)));
-    }
-}
-
-/// What lanes have in common.
-pub(crate) struct Shared {
-    dialer: Dialer,
-    requests: Arc<Requests>,
-    sessions: Sessions,
-    scratch: crate::http1::Scratch,
-    queue: RefCell<Queue>,
-    recorder: RefCell<Recorder>,
-    error_ranges: RefCell<Vec<StatusRange>>,
-    start: Cell<Instant>,
-}
-
-/// Requests that are due, and lanes that wait for one.
-struct Queue {
-    due: VecDeque<Duration>,
-    parked: VecDeque<Rc<Lane>>,
-    /// In a closed load: how many more requests a free lane may take, and until when.
-    closed: Option<(u64, Option<Instant>)>,
-    started: u64,
-    in_flight: usize,
-    /// Whoever waits for `in_flight` to become zero.
-    drained: Option<Waker>,
-}
-
-/// One lane as the worker sees it.
-#[derive(Default)]
-struct Lane {
-    handed: Cell<Option<Ticket>>,
-    waker: RefCell<Option<Waker>>,
-    /// Since when a request is under way.
-    began: Cell<Option<Instant>>,
-    timed_out: Cell<bool>,
-    is_parked: Cell<bool>,
-    /// A request has just ended on it, and it has not waited since.
-    has_ended: Cell<bool>,
-}
-
-/// A request that is to be sent.
-#[derive(Clone, Copy, Debug)]
-struct Ticket {
-    /// When it was to be sent; None for as soon as a lane is free.
-    intended: Option<Duration>,
-}
-
-/// Size of the buffer that a worker reads into.
-const SCRATCH: usize = 64 * 1024;
-
-impl Shared {
-    fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
-        Self {
-            dialer,
-            requests,
-            sessions: Sessions::default(),
-            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
-            queue: RefCell::new(Queue {
-                due: VecDeque::new(),
-                parked: VecDeque::new(),
-                closed: None,
-                started: 0,
-                in_flight: 0,
-                drained: None,
-            }),
-            recorder: RefCell::new(Recorder::new()),
-            error_ranges: RefCell::new(Vec::new()),
-            start: Cell::new(Instant::now()),
-        }
-    }
-
-    fn is_error(&self, status: u16) -> bool {
-        self.error_ranges.borrow().iter().any(|range| range.contains(status))
-    }
-
-    /// The next request for a lane that is free, and whether the lane found it as soon as it was free.
-    fn poll_next(&self, lane: &Rc<Lane>, context: &Context<'_>) -> Poll<(Ticket, bool)> {
-        if let Some(ticket) = lane.handed.take() {
-            return Poll::Ready((ticket, false));
-        }
-        lane.listen(context);
-        let mut queue = self.queue.borrow_mut();
-        if let Some(ticket) = queue.take() {
-            return Poll::Ready((ticket, lane.has_ended.replace(false)));
-        }
-        lane.has_ended.set(false);
-        if !lane.is_parked.replace(true) {
-            queue.parked.push_back(lane.clone());
-        }
-        Poll::Pending
-    }
-
-    /// Records a request and lets the worker know when it was the last one.
-    fn record(&self, lane: &Lane, ticket: Ticket, free: Instant, taken: Instant, result: Result<Answer, CallError>) -> Instant {
-        let mut recorder = self.recorder.borrow_mut();
-        let (outcome, sent, done) = match result {
-            Ok(answer) => {
-                recorder.count_status(answer.status);
-                let outcome = if self.is_error(answer.status) {
-                    recorder.count_error(ErrorKind::Status(answer.status), Some(answer.sample.text()));
-                    Outcome::ErrorStatus
-                } else {
-                    Outcome::Success
-                };
-                (outcome, answer.sent, answer.done)
-            }
-            Err(error) => {
-                recorder.count_error(error.kind, Some(error.detail));
-                (Outcome::Failure, taken, Instant::now())
-            }
-        };
-        let start = self.start.get();
-        let since = |at: Instant| at.saturating_duration_since(start);
-        let times = Times {
-            intended: ticket.intended.unwrap_or_else(|| since(taken)),
-            free: since(free),
-            taken: since(taken),
-            sent: since(sent),
-            done: since(done),
-        };
-        recorder.count_response(outcome, &times);
-        lane.began.set(None);
-        lane.has_ended.set(true);
-        let mut queue = self.queue.borrow_mut();
-        queue.in_flight -= 1;
-        if queue.in_flight == 0
-            && let Some(waker) = queue.drained.take()
-        {
-            waker.wake();
-        }
-        done
-    }
-}
-
-impl Queue {
-    fn take(&mut self) -> Option<Ticket> {
-        let ticket = match &mut self.closed {
-            None => Ticket { intended: Some(self.due.pop_front()?) },
-            Some((0, _)) => return None,
-            Some((_, Some(until))) if Instant::now() >= *until => return None,
-            Some((left, _)) => {
-                *left -= 1;
-                Ticket { intended: None }
-            }
-        };
-        self.started += 1;
-        self.in_flight += 1;
-        Some(ticket)
-    }
-
-    /// Whether no lane may take anything that is not due yet.
-    fn is_exhausted(&self) -> bool {
-        let may_take = |(left, until): (u64, Option<Instant>)| left > 0 && until.is_none_or(|until| Instant::now() < until);
-        !self.closed.is_some_and(may_take)
-    }
-
-    /// Whether nothing is due or under way.
-    fn is_idle(&self) -> bool {
-        self.in_flight == 0 && self.due.is_empty() && self.is_exhausted()
-    }
-
-    /// Gives due requests to lanes that wait, the one that has waited longest first.
-    fn hand_over(&mut self) {
-        while !self.parked.is_empty()
-            && let Some(ticket) = self.take()
-            && let Some(lane) = self.parked.pop_front()
-        {
-            lane.is_parked.set(false);
-            lane.handed.set(Some(ticket));
-            lane.wake();
-        }
-    }
-}
-
-impl Lane {
-    fn listen(&self, context: &Context<'_>) {
-        let mut waker = self.waker.borrow_mut();
-        if waker.as_ref().is_none_or(|waker| !waker.will_wake(context.waker())) {
-            *waker = Some(context.waker().clone());
-        }
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = &*self.waker.borrow() {
-            waker.wake_by_ref();
-        }
-    }
-
-    /// `call`, until it takes too long. It is pinned by the caller, because moving it would copy all that it may become.
-    async fn guarded<T>(&self, mut call: Pin<&mut impl Future<Output = Result<T, CallError>>>) -> Result<T, CallError> {
-        poll_fn(|context| {
-            if self.timed_out.take() {
-                return Poll::Ready(Err(CallError::without_detail(ErrorKind::Timeout)));
-            }
-            call.as_mut().poll(context)
-        })
-        .await
-    }
-}
-
-/// Carries one request after another for as long as the worker lives.
-async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carrier) {
-    // A lane that has just been made was free all the time: there was nothing for it to do.
-    let mut free = shared.start.get();
-    loop {
-        let (ticket, at_once) = poll_fn(|context| shared.poll_next(&lane, context)).await;
-        // The clock is asked once for the end of a request and the beginning of the next.
-        let taken = if at_once { free } else { Instant::now() };
-        lane.timed_out.set(false);
-        lane.began.set(Some(taken));
-        let is_error = |status| shared.is_error(status);
-        let result = {
-            let call = carrier.call(&shared.dialer, &shared.requests, &shared.sessions, &shared.scratch, taken, &is_error);
-            lane.guarded(pin!(call)).await
-        };
-        if result.is_err() {
-            carrier.reset();
-        }
-        let reconnects = carrier.take_reconnects();
-        if reconnects > 0 {
-            shared.recorder.borrow_mut().report().reconnects += reconnects;
-        }
-        free = shared.record(&lane, ticket, free, taken, result);
     }
 }
 
@@ -559,21 +327,6 @@ impl Lanes {
     }
 }
 
-impl Shared {
-    /// Returns when nothing is due or under way.
-    async fn drained(&self) {
-        poll_fn(|context| {
-            let mut queue = self.queue.borrow_mut();
-            if queue.is_idle() {
-                return Poll::Ready(());
-            }
-            queue.drained = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
 /// Returns at `at`, and lets the lanes run first when it has come already.
 async fn until(alarm: &Alarm, at: Instant) -> io::Result<()> {
     if at <= Instant::now() {
@@ -614,12 +367,7 @@ impl House {
 
     fn keep(&mut self, lanes: &[Rc<Lane>], shared: &Shared, tell: &impl Fn(u64, u64, Histogram)) {
         let now = Instant::now();
-        for lane in lanes {
-            if lane.began.get().is_some_and(|began| now.duration_since(began) >= self.timeout) {
-                lane.timed_out.set(true);
-                lane.wake();
-            }
-        }
+        lanes.iter().for_each(|lane| lane.expire(now, self.timeout));
         if now.duration_since(self.told) >= PROGRESS_EVERY {
             self.told = now;
             let recorder = shared.recorder.borrow();

@@ -70,7 +70,10 @@ mod tests {
 
     #[test]
     fn the_request_line_has_the_path_and_the_host_is_a_header() {
-        assert_eq!(written(|_| ()), "GET /a/b?c=d HTTP/1.1\r\nhost: shop.test:8080\r\nuser-agent: iter8/VERSION\r\n\r\n");
+        assert_eq!(
+            written(|_| ()),
+            "GET /a/b?c=d HTTP/1.1\r\nhost: shop.test:8080\r\nuser-agent: iter8/VERSION\r\n\r\n"
+        );
     }
 
     #[test]
@@ -80,7 +83,10 @@ mod tests {
             target.body = Bytes::from_static(b"x=1");
             target.headers.insert("host", "other".parse().unwrap());
         });
-        assert_eq!(text, "POST /a/b?c=d HTTP/1.1\r\nuser-agent: iter8/VERSION\r\nhost: other\r\ncontent-length: 3\r\n\r\nx=1");
+        assert_eq!(
+            text,
+            "POST /a/b?c=d HTTP/1.1\r\nuser-agent: iter8/VERSION\r\nhost: other\r\ncontent-length: 3\r\n\r\nx=1"
+        );
         assert!(written(|target| target.method = Method::PUT).contains("content-length: 0\r\n"));
     }
 }

@@ -95,11 +95,7 @@ impl Decoder {
     /// Reads on and returns how many bytes were taken. The rest has to come again, followed by more, unless the response
     /// has ended: then it belongs to nobody. `content` takes the bytes of the content with the status.
     #[inline]
-    pub(crate) fn decode(
-        &mut self,
-        input: &[u8],
-        content: &mut impl FnMut(u16, &[u8]),
-    ) -> Result<usize, DecodeError> {
+    pub(crate) fn decode(&mut self, input: &[u8], content: &mut impl FnMut(u16, &[u8])) -> Result<usize, DecodeError> {
         let mut taken = 0;
         loop {
             let rest = &input[taken..];
@@ -189,7 +185,8 @@ impl Decoder {
     fn read_head(&mut self, input: &[u8]) -> Result<Option<usize>, DecodeError> {
         let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
         let mut response = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut headers);
+        let parsed =
+            httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut headers);
         let length = match parsed {
             Ok(httparse::Status::Complete(length)) if length <= HEAD_MAX => length,
             Ok(httparse::Status::Partial) if input.len() <= HEAD_MAX => return Ok(None),
@@ -216,8 +213,7 @@ impl Decoder {
         // With both codings named the message may be an attack on whoever stands between; RFC 9112, section 6.1, has the
         // connection closed after it.
         let is_ambiguous = framing.coding.is_some() && framing.length.is_some();
-        let keep_alive =
-            framing.persistence.unwrap_or(default) && self.part != Part::UntilClose && !is_ambiguous;
+        let keep_alive = framing.persistence.unwrap_or(default) && self.part != Part::UntilClose && !is_ambiguous;
         self.head = Some(Head { status, keep_alive });
         Ok(Some(length))
     }
@@ -296,9 +292,7 @@ fn size_line(input: &[u8]) -> Result<Option<(u64, usize)>, DecodeError> {
     if digits.is_empty() || digits.len() > 16 {
         return Err(DecodeError::Chunk);
     }
-    let size = digits.iter().try_fold(0u64, |size, byte| {
-        Some(size << 4 | u64::from(char::from(*byte).to_digit(16)?))
-    });
+    let size = digits.iter().try_fold(0u64, |size, byte| Some(size << 4 | u64::from(char::from(*byte).to_digit(16)?)));
     Ok(Some((size.ok_or(DecodeError::Chunk)?, line.len() + 2)))
 }
 

@@ -1,0 +1,163 @@
+//! How one request at a time travels, by each protocol. Which request, and when, is the worker's business.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Instant;
+
+use crate::call::{Answer, CallError};
+use crate::dial::Dialer;
+use crate::http1::{self, Scratch};
+use crate::http2;
+use crate::report::ErrorKind;
+use crate::target::Target;
+
+/// The request of a load, prepared for its protocol.
+pub(crate) enum Requests {
+    Http1(http1::Prepared),
+    Http2(Box<http2::Prepared>),
+}
+
+/// What carries the requests of a lane.
+pub(crate) enum Carrier {
+    /// A connection of its own.
+    Http1 {
+        connection: Option<http1::Connection>,
+        /// How often a connection was made and not yet reported.
+        dialed: u64,
+        is_new: bool,
+    },
+    /// A stream of the session with this number.
+    Http2(usize),
+}
+
+/// The HTTP/2 sessions of a worker.
+#[derive(Default)]
+pub(crate) struct Sessions(RefCell<Vec<Rc<http2::Session>>>);
+
+impl Requests {
+    /// Prepares what a target stands for.
+    ///
+    /// # Errors
+    /// In words, when its URL cannot be sent.
+    pub(crate) fn new(target: &Target) -> Result<Self, String> {
+        let message = target.message()?;
+        Ok(if target.http2 {
+            Self::Http2(Box::new(http2::Prepared::new(&message)))
+        } else {
+            Self::Http1(http1::Prepared::new(&message))
+        })
+    }
+
+    /// The carrier of the lane `number` of a load over so many connections.
+    pub(crate) fn carrier(&self, number: usize, connections: usize) -> Carrier {
+        match self {
+            Self::Http1(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
+            Self::Http2(_) => Carrier::Http2(number % connections.max(1)),
+        }
+    }
+}
+
+impl Sessions {
+    fn session(&self, number: usize) -> Rc<http2::Session> {
+        let mut sessions = self.0.borrow_mut();
+        while sessions.len() <= number {
+            sessions.push(Rc::default());
+        }
+        sessions[number].clone()
+    }
+
+    /// How often sessions were made anew.
+    pub(crate) fn reconnects(&self) -> u64 {
+        self.0.borrow().iter().map(|session| session.reconnects()).sum()
+    }
+}
+
+impl Carrier {
+    /// Sends the request and reads its answer to the end, on a new connection when there is none that is still open. `now`
+    /// is when the call is made.
+    pub(crate) async fn call(
+        &mut self,
+        dialer: &Dialer,
+        requests: &Requests,
+        sessions: &Sessions,
+        scratch: &Scratch,
+        now: Instant,
+        is_error: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError> {
+        match (self, requests) {
+            (Self::Http1 { connection, dialed, .. }, Requests::Http1(request)) => {
+                call_http1(connection, dialed, dialer, request, scratch, now, is_error).await
+            }
+            (Self::Http2(number), Requests::Http2(request)) => {
+                let session = sessions.session(*number);
+                Box::pin(session.call(dialer, request, is_error)).await
+            }
+            (Self::Http1 { .. }, Requests::Http2(_)) | (Self::Http2(_), Requests::Http1(_)) => {
+                Err(CallError::without_detail(ErrorKind::Protocol))
+            }
+        }
+    }
+
+    /// Forgets a connection on which something went wrong.
+    pub(crate) fn reset(&mut self) {
+        match self {
+            Self::Http1 { connection, .. } => *connection = None,
+            // The session knows itself whether it has ended.
+            Self::Http2(_) => {}
+        }
+    }
+
+    /// How often a connection was made since the last time, beyond the first.
+    pub(crate) fn take_reconnects(&mut self) -> u64 {
+        match self {
+            Self::Http1 { dialed, is_new, .. } => {
+                let first = u64::from(*dialed > 0 && std::mem::take(is_new));
+                std::mem::take(dialed).saturating_sub(first)
+            }
+            Self::Http2(_) => 0,
+        }
+    }
+}
+
+async fn call_http1(
+    connection: &mut Option<http1::Connection>,
+    dialed: &mut u64,
+    dialer: &Dialer,
+    request: &http1::Prepared,
+    scratch: &Scratch,
+    now: Instant,
+    is_error: &impl Fn(u16) -> bool,
+) -> Result<Answer, CallError> {
+    let mut sent = now;
+    loop {
+        if let Some(current) = connection
+            && !current.is_alive(scratch).await
+        {
+            *connection = None;
+        }
+        let mut current = match connection.take() {
+            Some(current) => current,
+            None => {
+                *dialed += 1;
+                // In a box, because it is rare and would make every call as large as a handshake.
+                let dialed = Box::pin(dialer.dial()).await?;
+                sent = Instant::now();
+                http1::Connection::new(dialed.stream)
+            }
+        };
+        match current.call(request, scratch, sent, is_error).await {
+            Ok(answer) => {
+                *connection = answer.reusable.then_some(current);
+                return Ok(answer);
+            }
+            // The server closed a connection at rest in the very instant in which the request was sent. Nothing was
+            // answered, so it may be sent again if that does no harm (RFC 9112, section 9.3.1).
+            Err(error)
+                if current.is_used()
+                    && request.is_idempotent
+                    && error.is_unanswered
+                    && matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
