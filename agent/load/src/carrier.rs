@@ -1,7 +1,8 @@
-//! How one request at a time travels, by each protocol. Which request, and when, is the worker's business.
+//! How one request at a time travels, by each protocol. Which request, and when, is the lane's business.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::call::{Answer, CallError};
@@ -28,6 +29,24 @@ pub(crate) enum Carrier {
     },
     /// A stream of the session with this number.
     Http2(usize),
+}
+
+/// What all lanes of a worker send with.
+pub(crate) struct Means {
+    pub(crate) dialer: Dialer,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) sessions: Sessions,
+    scratch: Scratch,
+}
+
+/// Size of the buffer that a worker reads into.
+const SCRATCH: usize = 64 * 1024;
+
+impl Means {
+    pub(crate) fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
+        let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
+        Self { dialer, requests, sessions: Sessions::default(), scratch }
+    }
 }
 
 /// The HTTP/2 sessions of a worker.
@@ -73,24 +92,28 @@ impl Sessions {
 }
 
 impl Carrier {
-    /// Sends the request and reads its answer to the end, on a new connection when there is none that is still open. `now`
-    /// is when the call is made.
+    /// Sends the request at the time `now` and reads its answer to the end, on a new connection when there is none that is
+    /// still open. `rested` says whether time has passed since the request before, in which the target may have closed it.
     pub(crate) async fn call(
         &mut self,
-        dialer: &Dialer,
-        requests: &Requests,
-        sessions: &Sessions,
-        scratch: &Scratch,
+        means: &Means,
         now: Instant,
+        rested: bool,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<Answer, CallError> {
-        match (self, requests) {
+        match (self, &*means.requests) {
             (Self::Http1 { connection, dialed, .. }, Requests::Http1(request)) => {
-                call_http1(connection, dialed, dialer, request, scratch, now, is_error).await
+                if rested
+                    && let Some(current) = connection
+                    && !current.is_alive(&means.scratch).await
+                {
+                    *connection = None;
+                }
+                call_http1(connection, dialed, means, request, now, is_error).await
             }
             (Self::Http2(number), Requests::Http2(request)) => {
-                let session = sessions.session(*number);
-                Box::pin(session.call(dialer, request, is_error)).await
+                let session = means.sessions.session(*number);
+                Box::pin(session.call(&means.dialer, request, is_error)).await
             }
             (Self::Http1 { .. }, Requests::Http2(_)) | (Self::Http2(_), Requests::Http1(_)) => {
                 Err(CallError::without_detail(ErrorKind::Protocol))
@@ -122,30 +145,24 @@ impl Carrier {
 async fn call_http1(
     connection: &mut Option<http1::Connection>,
     dialed: &mut u64,
-    dialer: &Dialer,
+    means: &Means,
     request: &http1::Prepared,
-    scratch: &Scratch,
     now: Instant,
     is_error: &impl Fn(u16) -> bool,
 ) -> Result<Answer, CallError> {
     let mut sent = now;
     loop {
-        if let Some(current) = connection
-            && !current.is_alive(scratch).await
-        {
-            *connection = None;
-        }
         let mut current = match connection.take() {
             Some(current) => current,
             None => {
                 *dialed += 1;
                 // In a box, because it is rare and would make every call as large as a handshake.
-                let dialed = Box::pin(dialer.dial()).await?;
+                let dialed = Box::pin(means.dialer.dial()).await?;
                 sent = Instant::now();
                 http1::Connection::new(dialed.stream)
             }
         };
-        match current.call(request, scratch, sent, is_error).await {
+        match current.call(request, &means.scratch, sent, is_error).await {
             Ok(answer) => {
                 *connection = answer.reusable.then_some(current);
                 return Ok(answer);

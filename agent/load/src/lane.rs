@@ -12,19 +12,15 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::call::{Answer, CallError};
-use crate::carrier::{Carrier, Requests, Sessions};
+use crate::carrier::{Carrier, Means, Requests};
 use crate::dial::Dialer;
-use crate::http1::Scratch;
 use crate::plan::StatusRange;
 use crate::recorder::{Recorder, Times};
 use crate::report::{ErrorKind, Outcome};
 
 /// What lanes have in common.
 pub(crate) struct Shared {
-    dialer: Dialer,
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) sessions: Sessions,
-    scratch: Scratch,
+    pub(crate) means: Means,
     pub(crate) queue: RefCell<Queue>,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) error_ranges: RefCell<Vec<StatusRange>>,
@@ -65,16 +61,10 @@ struct Ticket {
     intended: Option<Duration>,
 }
 
-/// Size of the buffer that a worker reads into.
-const SCRATCH: usize = 64 * 1024;
-
 impl Shared {
     pub(crate) fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
         Self {
-            dialer,
-            requests,
-            sessions: Sessions::default(),
-            scratch: RefCell::new(vec![0; SCRATCH].into_boxed_slice()),
+            means: Means::new(dialer, requests),
             queue: RefCell::new(Queue {
                 due: VecDeque::new(),
                 parked: VecDeque::new(),
@@ -106,17 +96,17 @@ impl Shared {
         self.error_ranges.borrow().iter().any(|range| range.contains(status))
     }
 
-    /// The next request for a lane that is free, and whether the lane found it as soon as it was free.
-    fn poll_next(&self, lane: &Rc<Lane>, context: &Context<'_>) -> Poll<(Ticket, bool)> {
+    /// The next request for a lane that has been free since `free`, and whether the lane found it at that very moment.
+    fn poll_next(&self, lane: &Rc<Lane>, free: Instant, context: &Context<'_>) -> Poll<(Ticket, bool)> {
         if let Some(ticket) = lane.handed.take() {
             return Poll::Ready((ticket, false));
         }
         lane.listen(context);
         let mut queue = self.queue.borrow_mut();
-        if let Some(ticket) = queue.take() {
-            return Poll::Ready((ticket, lane.has_ended.replace(false)));
+        let at_once = lane.has_ended.replace(false);
+        if let Some(ticket) = queue.take(if at_once { free } else { Instant::now() }) {
+            return Poll::Ready((ticket, at_once));
         }
-        lane.has_ended.set(false);
         if !lane.is_parked.replace(true) {
             queue.parked.push_back(lane.clone());
         }
@@ -173,11 +163,12 @@ impl Shared {
 }
 
 impl Queue {
-    fn take(&mut self) -> Option<Ticket> {
+    /// The next request, if there is one at the time `now`.
+    fn take(&mut self, now: Instant) -> Option<Ticket> {
         let ticket = match &mut self.closed {
             None => Ticket { intended: Some(self.due.pop_front()?) },
             Some((0, _)) => return None,
-            Some((_, Some(until))) if Instant::now() >= *until => return None,
+            Some((_, Some(until))) if now >= *until => return None,
             Some((left, _)) => {
                 *left -= 1;
                 Ticket { intended: None }
@@ -202,8 +193,9 @@ impl Queue {
 
     /// Gives due requests to lanes that wait, the one that has waited longest first.
     pub(crate) fn hand_over(&mut self) {
+        let now = Instant::now();
         while !self.parked.is_empty()
-            && let Some(ticket) = self.take()
+            && let Some(ticket) = self.take(now)
             && let Some(lane) = self.parked.pop_front()
         {
             lane.is_parked.set(false);
@@ -252,15 +244,14 @@ pub(crate) async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carri
     // A lane that has just been made was free all the time: there was nothing for it to do.
     let mut free = shared.start.get();
     loop {
-        let (ticket, at_once) = poll_fn(|context| shared.poll_next(&lane, context)).await;
+        let (ticket, at_once) = poll_fn(|context| shared.poll_next(&lane, free, context)).await;
         // The clock is asked once for the end of a request and the beginning of the next.
         let taken = if at_once { free } else { Instant::now() };
         lane.timed_out.set(false);
         lane.began.set(Some(taken));
         let is_error = |status| shared.is_error(status);
         let result = {
-            let call =
-                carrier.call(&shared.dialer, &shared.requests, &shared.sessions, &shared.scratch, taken, &is_error);
+            let call = carrier.call(&shared.means, taken, !at_once, &is_error);
             lane.guarded(pin!(call)).await
         };
         if result.is_err() {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::carrier::{Requests, Sessions};
+use crate::carrier::{Means, Requests};
 use crate::dial::{Dialer, Route};
 use crate::error::LoadError;
 use crate::fault::{Circumstances, certify};
@@ -77,16 +77,14 @@ pub async fn run(
 async fn first_request(
     plan: &Plan,
     route: &Route,
-    requests: &Requests,
+    requests: &Arc<Requests>,
     cancel: &CancellationToken,
 ) -> Result<(), LoadError> {
     let local = tokio::task::LocalSet::new();
     let call = local.run_until(async {
-        let (dialer, sessions) = (Dialer::new(route.clone(), 0), Sessions::default());
-        let scratch = crate::http1::Scratch::new(vec![0; 16 * 1024].into_boxed_slice());
+        let means = Means::new(Dialer::new(route.clone(), 0), requests.clone());
         let mut carrier = requests.carrier(0, 1);
-        let is_error = |status| plan.is_error(status);
-        carrier.call(&dialer, requests, &sessions, &scratch, Instant::now(), &is_error).await
+        carrier.call(&means, Instant::now(), false, &|status| plan.is_error(status)).await
     });
     let ended = tokio::select! {
         biased;

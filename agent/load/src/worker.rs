@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -60,9 +61,9 @@ const QUANTUM: Duration = Duration::from_micros(40);
 
 /// Runs phases until there are no more.
 pub(crate) fn work(job: Job) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
     match runtime {
-        Ok(runtime) => LocalSet::new().block_on(&runtime, run_phases(job)),
+        Ok(runtime) => runtime.block_on(run_phases(job)),
         Err(error) => {
             let _ = job.news.send(News::Done(Box::new(Err(error))));
         }
@@ -115,7 +116,7 @@ impl Lanes {
         shared.start.set(*start);
         shared.error_ranges.borrow_mut().clone_from(&plan.error_ranges);
         *shared.recorder.borrow_mut() = Recorder::new();
-        let reconnects_before = shared.sessions.reconnects();
+        let reconnects_before = shared.means.sessions.reconnects();
         {
             let mut queue = shared.queue.borrow_mut();
             (queue.started, queue.closed) = (0, None);
@@ -133,7 +134,7 @@ impl Lanes {
         report.dropped = tally.dropped;
         report.censored = tally.censored;
         report.offered = tally.offered;
-        report.reconnects += shared.sessions.reconnects() - reconnects_before;
+        report.reconnects += shared.means.sessions.reconnects() - reconnects_before;
         Ok(report)
     }
 
@@ -143,7 +144,7 @@ impl Lanes {
             return false;
         }
         let lane = Rc::new(Lane::default());
-        let carrier = self.shared.requests.carrier(self.all.len(), plan.connections as usize);
+        let carrier = self.shared.means.requests.carrier(self.all.len(), plan.connections as usize);
         self.all.push(lane.clone());
         self.tasks.spawn_local(carry(self.shared.clone(), lane, carrier));
         true
