@@ -4,6 +4,17 @@
 use std::io;
 use std::time::Instant;
 
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
+
+/// A runtime in which alarms work. On Linux it has no timers of its own, whose clock would be read at every turn.
+pub(crate) fn runtime() -> io::Result<LocalRuntime> {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_io();
+    #[cfg(not(target_os = "linux"))]
+    builder.enable_time();
+    builder.build_local(LocalOptions::default())
+}
+
 #[cfg(target_os = "linux")]
 pub(crate) struct Alarm {
     timer: tokio::io::unix::AsyncFd<rustix::fd::OwnedFd>,

@@ -6,14 +6,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::LocalOptions;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::carrier::Requests;
-use crate::clock::Alarm;
+use crate::clock::{self, Alarm};
 use crate::dial::{Dialer, Route};
 use crate::histogram::Histogram;
 use crate::lane::{Lane, Shared, carry};
@@ -61,8 +59,7 @@ const QUANTUM: Duration = Duration::from_micros(40);
 
 /// Runs phases until there are no more.
 pub(crate) fn work(job: Job) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-    match runtime {
+    match clock::runtime() {
         Ok(runtime) => runtime.block_on(run_phases(job)),
         Err(error) => {
             let _ = job.news.send(News::Done(Box::new(Err(error))));
@@ -162,7 +159,7 @@ impl Lanes {
         let mut tally = Tally { offered: plan.offered(), ..Tally::default() };
         let mut intended = plan.intended();
         let mut upcoming = intended.next();
-        let mut house = House::new(plan);
+        let mut house = House::new(plan)?;
         alarm.wait_until(start).await?;
         while let Some(at) = upcoming {
             let now = start.elapsed();
@@ -187,7 +184,10 @@ impl Lanes {
                     break;
                 }
                 waited = until(alarm, wake) => waited?,
-                () = house.tick() => house.keep(&self.all, &self.shared, tell),
+                ticked = house.tick() => {
+                    ticked?;
+                    house.keep(&self.all, &self.shared, tell);
+                }
             }
         }
         // A run by duration gives requests that still wait at its end as long as any request may take.
@@ -223,7 +223,7 @@ impl Lanes {
             Limit::Duration(duration) => (u64::MAX, Some(start + duration)),
         };
         let mut tally = Tally::default();
-        let mut house = House::new(plan);
+        let mut house = House::new(plan)?;
         alarm.wait_until(start).await?;
         {
             let mut queue = self.shared.queue.borrow_mut();
@@ -251,7 +251,10 @@ impl Lanes {
                 }
                 waited = until(alarm, wake.unwrap_or(start)), if wake.is_some() => waited?,
                 () = self.shared.drained(), if !growing => {}
-                () = house.tick() => house.keep(&self.all, &self.shared, tell),
+                ticked = house.tick() => {
+                    ticked?;
+                    house.keep(&self.all, &self.shared, tell);
+                }
             }
         }
         let left = self.shared.queue.borrow_mut().closed.take().map_or(0, |(left, _)| left);
@@ -302,7 +305,10 @@ impl Lanes {
                     is_stopping = true;
                 }
                 () = self.shared.drained() => {}
-                () = house.tick() => house.keep(&self.all, &self.shared, tell),
+                ticked = house.tick() => {
+                    ticked?;
+                    house.keep(&self.all, &self.shared, tell);
+                }
             }
         }
         if tally.interrupted {
@@ -347,7 +353,9 @@ struct Tally {
 
 /// What a worker does now and then: give up requests that take too long, and tell how far it is.
 struct House {
-    ticks: tokio::time::Interval,
+    alarm: Alarm,
+    next: Instant,
+    period: Duration,
     timeout: Duration,
     told: Instant,
 }
@@ -356,18 +364,19 @@ struct House {
 const SWEEP_MAX: Duration = Duration::from_millis(50);
 
 impl House {
-    fn new(plan: &Plan) -> Self {
-        let mut ticks = interval((plan.timeout / 20).clamp(Duration::from_millis(1), SWEEP_MAX));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ticks, timeout: plan.timeout, told: Instant::now() }
+    fn new(plan: &Plan) -> io::Result<Self> {
+        let (now, period) = (Instant::now(), (plan.timeout / 20).clamp(Duration::from_millis(1), SWEEP_MAX));
+        Ok(Self { alarm: Alarm::new()?, next: now + period, period, timeout: plan.timeout, told: now })
     }
 
-    async fn tick(&mut self) {
-        self.ticks.tick().await;
+    /// Returns when it is time to look after things.
+    async fn tick(&self) -> io::Result<()> {
+        self.alarm.wait_until(self.next).await
     }
 
     fn keep(&mut self, lanes: &[Rc<Lane>], shared: &Shared, tell: &impl Fn(u64, u64, Histogram)) {
         let now = Instant::now();
+        self.next = now + self.period;
         lanes.iter().for_each(|lane| lane.expire(now, self.timeout));
         if now.duration_since(self.told) >= PROGRESS_EVERY {
             self.told = now;
