@@ -58,10 +58,12 @@ fn a_node_that_stops_answering_is_named() {
     let ns = Namespace::with_httpbin("node");
     run_under_way(&ns, &["http.duration=10m"]);
     let stopped = Stopped::new("kubelet");
+    // A container that has only just started is not ready either, but then its kubelet says so of both.
     let cut_off = || {
-        let conditions = ns.kubectl(&["get", "pods", "-l", "iter8.tools/group", "-o", "json"]).json();
-        let conditions = conditions["items"][0]["status"]["conditions"].as_array()?.clone();
-        conditions.iter().any(|c| c["type"] == "Ready" && c["status"] == "False").then_some(())
+        let pods = ns.kubectl(&["get", "pods", "-l", "iter8.tools/group", "-o", "json"]).json();
+        let conditions = pods["items"][0]["status"]["conditions"].as_array()?.clone();
+        let is = |name: &str, status: &str| conditions.iter().any(|c| c["type"] == name && c["status"] == status);
+        (is("Ready", "False") && is("ContainersReady", "True")).then_some(())
     };
     eventually("the node controller's notice", cut_off);
     // The node may come back, so the time is used up.
