@@ -155,11 +155,11 @@ async fn call_http1(
         let mut current = match connection.take() {
             Some(current) => current,
             None => {
-                *dialed += 1;
                 // In a box, because it is rare and would make every call as large as a handshake.
-                let dialed = Box::pin(means.dialer.dial()).await?;
+                let made = Box::pin(means.dialer.dial()).await?;
+                *dialed += 1;
                 sent = Instant::now();
-                http1::Connection::new(dialed.stream)
+                http1::Connection::new(made.stream)
             }
         };
         match current.call(request, &means.scratch, sent, is_error).await {

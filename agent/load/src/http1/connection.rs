@@ -57,6 +57,7 @@ impl Connection {
             unsent: &request.bytes,
             is_flushed: false,
             decoder: Decoder::new(request.is_head),
+            is_heard: false,
             sample: Sample::default(),
             write_error: None,
         };
@@ -77,6 +78,8 @@ struct Exchange<'a> {
     unsent: &'a [u8],
     is_flushed: bool,
     decoder: Decoder,
+    /// Whether anything has come back, be it half a status line: then the server has taken up the request.
+    is_heard: bool,
     sample: Sample,
     /// Why sending failed. The response may be there all the same, and says more.
     write_error: Option<io::Error>,
@@ -111,6 +114,7 @@ impl Exchange<'_> {
                 let ended = self.decoder.end(connection.pending.len());
                 return Poll::Ready(ended.map_err(|error| self.malformed(error)).and_then(|()| self.head()));
             }
+            self.is_heard = true;
             if let Err(error) = self.decode(&mut connection.pending, read, is_error) {
                 return Poll::Ready(Err(self.malformed(error)));
             }
@@ -164,12 +168,8 @@ impl Exchange<'_> {
         self.decoder.head().ok_or_else(|| self.malformed(DecodeError::NoResponse))
     }
 
-    fn has_answered(&self) -> bool {
-        self.decoder.head().is_some()
-    }
-
     fn failed(&self, error: &io::Error) -> CallError {
-        CallError { is_unanswered: !self.has_answered(), ..CallError::of_io(error) }
+        CallError { is_unanswered: !self.is_heard, ..CallError::of_io(error) }
     }
 
     fn malformed(&self, error: DecodeError) -> CallError {
@@ -181,6 +181,6 @@ impl Exchange<'_> {
             | DecodeError::Chunk
             | DecodeError::Switched => ErrorKind::Protocol,
         };
-        CallError { is_unanswered: error == DecodeError::NoResponse, ..CallError::new(kind, &error) }
+        CallError { is_unanswered: !self.is_heard, ..CallError::new(kind, &error) }
     }
 }

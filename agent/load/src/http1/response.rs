@@ -195,24 +195,27 @@ impl Decoder {
         };
         let status = response.code.ok_or(DecodeError::Head)?;
         match status {
+            // There is no such class (RFC 9110, section 15).
+            0..=99 => return Err(DecodeError::Head),
             101 => return Err(DecodeError::Switched),
             100..=199 => return Ok(Some(length)),
             _ => {}
         }
-        let framing = Framing::of(response.headers)?;
+        let framing = Framing::of(response.headers);
         let default = response.version == Some(1);
         let is_bare = self.is_head_request || matches!(status, 204 | 304);
         self.part = match framing {
             _ if is_bare => Part::Done,
             Framing { coding: Some(Coding::Chunked), .. } => Part::Size,
             Framing { coding: Some(Coding::Other), .. } => Part::UntilClose,
-            Framing { length: Some(0), .. } => Part::Done,
-            Framing { length: Some(length), .. } => Part::Content(length),
-            Framing { length: None, .. } => Part::UntilClose,
+            Framing { length: Length::Wrong, .. } => return Err(DecodeError::Length),
+            Framing { length: Length::Of(0), .. } => Part::Done,
+            Framing { length: Length::Of(length), .. } => Part::Content(length),
+            Framing { length: Length::Unsaid, .. } => Part::UntilClose,
         };
-        // With both codings named the message may be an attack on whoever stands between; RFC 9112, section 6.1, has the
-        // connection closed after it.
-        let is_ambiguous = framing.coding.is_some() && framing.length.is_some();
+        // With both length and coding, or a coding that the version does not know, the message may be an attack on whoever
+        // stands between; RFC 9112, section 6.1, has the connection closed after it.
+        let is_ambiguous = framing.coding.is_some() && (framing.length != Length::Unsaid || !default);
         let keep_alive = framing.persistence.unwrap_or(default) && self.part != Part::UntilClose && !is_ambiguous;
         self.head = Some(Head { status, keep_alive });
         Ok(Some(length))
@@ -222,10 +225,20 @@ impl Decoder {
 /// What headers say about where a response ends.
 #[derive(Clone, Copy, Debug, Default)]
 struct Framing {
-    length: Option<u64>,
+    length: Length,
     coding: Option<Coding>,
     /// What Connection says about keeping the connection.
     persistence: Option<bool>,
+}
+
+/// What Content-Length says. A wrong one does no harm where the response ends by another rule (RFC 9112, section 6.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Length {
+    #[default]
+    Unsaid,
+    Of(u64),
+    /// No number, too large, or not always the same.
+    Wrong,
 }
 
 /// The last transfer coding.
@@ -237,17 +250,15 @@ enum Coding {
 
 impl Framing {
     #[inline]
-    fn of(headers: &[httparse::Header<'_>]) -> Result<Self, DecodeError> {
+    fn of(headers: &[httparse::Header<'_>]) -> Self {
         let mut framing = Self::default();
         for header in headers {
             match header.name.len() {
                 14 if header.name.eq_ignore_ascii_case("content-length") => {
                     for value in header.value.split(|byte| *byte == b',') {
-                        let length = number(value.trim_ascii()).ok_or(DecodeError::Length)?;
-                        if framing.length.is_some_and(|earlier| earlier != length) {
-                            return Err(DecodeError::Length);
-                        }
-                        framing.length = Some(length);
+                        let length = number(value.trim_ascii()).map_or(Length::Wrong, Length::Of);
+                        let is_first = framing.length == Length::Unsaid;
+                        framing.length = if is_first || framing.length == length { length } else { Length::Wrong };
                     }
                 }
                 17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
@@ -267,7 +278,7 @@ impl Framing {
                 _ => {}
             }
         }
-        Ok(framing)
+        framing
     }
 }
 
@@ -289,10 +300,13 @@ fn size_line(input: &[u8]) -> Result<Option<(u64, usize)>, DecodeError> {
         return if input.len() < SIZE_LINE_MAX { Ok(None) } else { Err(DecodeError::Chunk) };
     };
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
-    if digits.is_empty() || digits.len() > 16 {
+    // To whom a line feed ends a line, what follows this one is a chunk.
+    if digits.is_empty() || line.contains(&b'\n') {
         return Err(DecodeError::Chunk);
     }
-    let size = digits.iter().try_fold(0u64, |size, byte| Some(size << 4 | u64::from(char::from(*byte).to_digit(16)?)));
+    let size = digits
+        .iter()
+        .try_fold(0u64, |size, byte| size.checked_mul(16)?.checked_add(u64::from(char::from(*byte).to_digit(16)?)));
     Ok(Some((size.ok_or(DecodeError::Chunk)?, line.len() + 2)))
 }
 
@@ -355,6 +369,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\nuntil the end", good(200, false, "until the end", 0)),
             ("HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", good(204, true, "", 0)),
             ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", good(304, true, "", 0)),
+            ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5, 6\r\n\r\n", good(304, true, "", 0)),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxyz", good(200, false, "xyz", 0)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP", good(200, true, "ok", 4)),
         ] {
@@ -367,8 +382,15 @@ mod tests {
         let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n";
         let text = format!("{head}3\r\nabc\r\n00A ; x=\"y\"\r\n0123456789\r\n0\r\nDigest: 1\r\nX: y\r\n\r\n");
         assert_eq!(read(&text), good(200, true, "abc0123456789", 0));
-        let both = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n1\r\nx\r\n0\r\n\r\n";
-        assert_eq!(read(both), good(200, false, "x", 0));
+        let (chunk, zeros) = ("1\r\nx\r\n0\r\n\r\n", "0".repeat(30));
+        assert_eq!(read(&format!("{head}{zeros}{chunk}")), good(200, true, "x", 0));
+        for head in [
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: ?\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n",
+        ] {
+            assert_eq!(read(&format!("{head}{chunk}")), good(200, false, "x", 0));
+        }
     }
 
     #[test]
@@ -408,15 +430,18 @@ mod tests {
             ("".to_owned(), DecodeError::NoResponse),
             ("HTT".to_owned(), DecodeError::Truncated),
             ("GET / HTTP/1.1\r\n\r\n".to_owned(), DecodeError::Head),
+            ("HTTP/1.1 099 What\r\n\r\n".to_owned(), DecodeError::Head),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc".to_owned(), DecodeError::Truncated),
             ("HTTP/1.1 100 Continue\r\n\r\n".to_owned(), DecodeError::NoResponse),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6\r\n\r\n".to_owned(), DecodeError::Length),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5, 6, 6\r\n\r\n".to_owned(), DecodeError::Length),
             ("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n".to_owned(), DecodeError::Length),
             ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n".to_owned(), DecodeError::Length),
             (format!("{chunked}xyz\r\n"), DecodeError::Chunk),
             (format!("{chunked}\r\n"), DecodeError::Chunk),
             (format!("{chunked}1\r\nab\r\n"), DecodeError::Chunk),
             (format!("{chunked}11112222333344445\r\n"), DecodeError::Chunk),
+            (format!("{chunked}1;x\nyz\r\n0\r\n\r\n"), DecodeError::Chunk),
             (format!("{chunked}1;{}", "x".repeat(SIZE_LINE_MAX)), DecodeError::Chunk),
             (format!("{chunked}0\r\nX: {}", "x".repeat(HEAD_MAX)), DecodeError::TooLong),
             (format!("{chunked}0\r\n{}", "X: y\r\n".repeat(HEAD_MAX)), DecodeError::TooLong),

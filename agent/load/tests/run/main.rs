@@ -2,34 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod differential;
+mod http1;
+mod plans;
 mod server;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use iter8_load::{
-    Arrivals, ErrorKind, Limit, LoadError, Outcome, Plan, Report, Schedule, Share, StatusRange, Target, WhenBusy, run,
-};
-use server::{Behaviour, Server};
+use iter8_load::{ErrorKind, Limit, LoadError, Outcome, Plan, StatusRange, run};
+use plans::{plan, ran};
+use server::web::{Behaviour, Server};
 use tokio_util::sync::CancellationToken;
-
-fn plan(url: &str, requests: u64, rate: f64) -> Plan {
-    Plan {
-        target: Target::get(url.parse().unwrap()),
-        arrivals: Arrivals::Open { schedule: Schedule::Constant { rate }, when_busy: WhenBusy::Queue },
-        warmup: None,
-        limit: Limit::Requests(requests),
-        connections: 4,
-        timeout: Duration::from_secs(5),
-        error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
-        allow_initial_errors: false,
-        share: Share::WHOLE,
-    }
-}
-
-async fn ran(plan: &Plan) -> Report {
-    run(plan, &CancellationToken::new(), &|_| {}).await.unwrap()
-}
 
 #[tokio::test]
 async fn sends_exactly_the_number_that_was_asked_for() {

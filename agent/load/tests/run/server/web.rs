@@ -1,4 +1,4 @@
-//! A server on loopback that behaves as a test needs it.
+//! An HTTP server that behaves well, as far as a test lets it.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

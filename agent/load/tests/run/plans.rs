@@ -1,0 +1,30 @@
+//! Loads that tests send.
+
+use std::time::Duration;
+
+use iter8_load::{Arrivals, Limit, Plan, Report, Schedule, Share, StatusRange, Target, WhenBusy, run};
+use tokio_util::sync::CancellationToken;
+
+/// So many requests at a constant rate, over four connections.
+pub(crate) fn plan(url: &str, requests: u64, rate: f64) -> Plan {
+    Plan {
+        target: Target::get(url.parse().unwrap()),
+        arrivals: Arrivals::Open { schedule: Schedule::Constant { rate }, when_busy: WhenBusy::Queue },
+        warmup: None,
+        limit: Limit::Requests(requests),
+        connections: 4,
+        timeout: Duration::from_secs(5),
+        error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
+        allow_initial_errors: false,
+        share: Share::WHOLE,
+    }
+}
+
+/// So many requests over one connection, each sent when the one before has ended.
+pub(crate) fn one_by_one(url: &str, requests: u64) -> Plan {
+    Plan { arrivals: Arrivals::Closed, connections: 1, ..plan(url, requests, 1.0) }
+}
+
+pub(crate) async fn ran(plan: &Plan) -> Report {
+    run(plan, &CancellationToken::new(), &|_| {}).await.unwrap()
+}
