@@ -167,6 +167,20 @@ fn a_launch_ends_a_run_that_is_under_way_before_it_begins_its_own() {
 }
 
 #[test]
+fn a_run_whose_result_is_complete_is_not_waited_for() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let _ = plugin.run(LAUNCH).code(0);
+    write(&server, &ended(1, 0));
+    // The job does not say yet that it has completed, and its pod takes its time.
+    server.linger("jobs", "default", "iter8-default-1");
+    server.forget_requests();
+    let output = plugin.run(LAUNCH).code(0);
+    assert!(output.stdout.ends_with("job.batch/iter8-default-1 pruned\n"), "{output}");
+    assert!(server.requests_to("get", "jobs").iter().all(|request| request.name != "iter8-default-1"));
+}
+
+#[test]
 fn the_last_ten_launches_are_remembered_with_their_results() {
     let server = ApiServer::start();
     let plugin = Plugin::with(&server);

@@ -401,7 +401,10 @@ fn stale(survey: &Survey) -> Vec<Member> {
     let mut stale: Vec<Member> = survey
         .members
         .iter()
-        .filter(|found| found.is_active() || in_the_way(&found.member.object))
+        .filter(|found| {
+            let object = &found.member.object;
+            (found.is_active() && !survey.is_over(object)) || in_the_way(object)
+        })
         .map(|found| found.member.clone())
         .collect();
     // A parent that was deleted by hand leaves members behind which the new one does not list.

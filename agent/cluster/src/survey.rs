@@ -2,7 +2,7 @@
 //! came out of the last revision. It only reads, and all at once, so that a launch costs one round trip for it.
 
 use futures_util::future::{join_all, try_join_all, try_join3};
-use iter8_core::ExperimentResult;
+use iter8_core::{ExperimentResult, Phase};
 use kube::Client;
 use kube::api::{DynamicObject, ListParams};
 use kube::core::PartialObjectMeta;
@@ -34,6 +34,20 @@ pub(crate) struct Survey {
 pub(crate) struct Found {
     pub(crate) member: Member,
     pub(crate) manifest: DynamicObject,
+}
+
+impl Survey {
+    /// Whether an object is the job of a run whose result is complete. Its pod may take a second longer to end, in which it
+    /// does nothing any more.
+    pub(crate) fn is_over(&self, object: &ObjectId) -> bool {
+        self.last_result.as_ref().is_some_and(|result| {
+            let has_ended = match result.phase {
+                Phase::Succeeded | Phase::Failed | Phase::Cancelled => !result.loops.recurring,
+                Phase::Pending | Phase::Running => false,
+            };
+            has_ended && object.kind == Kind::Job && object.name == names::workload(&result.group, result.revision)
+        })
+    }
 }
 
 /// Renders the next revision and looks at what is there.
