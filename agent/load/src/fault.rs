@@ -57,8 +57,9 @@ const LAG_FLOOR: Duration = Duration::from_millis(5);
 const LAG_SHARE: f64 = 0.05;
 /// The share of the run that throttling may take.
 const THROTTLED_SHARE: f64 = 0.01;
-/// The share of the run that may be stolen.
+/// The share of all CPUs' time that may be stolen.
 const STOLEN_SHARE: f64 = 0.1;
+const STOLEN_ELAPSED: Duration = Duration::from_secs(2);
 /// The share of their time in which connections may be busy. At such a load most requests wait for one.
 const BUSY_SHARE: f64 = 0.9;
 /// The share of the requests that may stay unsent.
@@ -70,6 +71,8 @@ const LAG_SAMPLES: u64 = 100;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Circumstances {
     pub(crate) pressure: Pressure,
+    /// How many CPUs this process may use.
+    pub(crate) cpus: u32,
     /// How many requests could be under way at a time.
     pub(crate) lanes: u32,
     /// Whether requests had intended times.
@@ -78,7 +81,7 @@ pub(crate) struct Circumstances {
 
 /// The faults of a run.
 pub(crate) fn certify(report: &Report, circumstances: Circumstances) -> Vec<Fault> {
-    let Circumstances { pressure, lanes, is_open } = circumstances;
+    let Circumstances { pressure, cpus, lanes, is_open } = circumstances;
     let elapsed = report.elapsed;
     let lag = report.lag.quantile(0.99).filter(|_| report.lag.len() >= LAG_SAMPLES).and_then(|p99| {
         let response = report.all_responses().quantile(0.99).unwrap_or_default();
@@ -87,7 +90,9 @@ pub(crate) fn certify(report: &Report, circumstances: Circumstances) -> Vec<Faul
     });
     let is_throttled = pressure.throttled > elapsed.mul_f64(THROTTLED_SHARE);
     let throttled = is_throttled.then_some(Fault::Throttled { stopped: pressure.throttled, elapsed });
-    let is_stolen = pressure.stolen > elapsed.mul_f64(STOLEN_SHARE);
+    // The kernel counts it in hundredths of a second, of which a short run has too few to have a share.
+    let is_long = elapsed >= STOLEN_ELAPSED && report.lag.len() >= LAG_SAMPLES;
+    let is_stolen = is_long && pressure.stolen > (elapsed * cpus).mul_f64(STOLEN_SHARE);
     let stolen = is_stolen.then_some(Fault::Stolen { stolen: pressure.stolen, elapsed });
     let room = elapsed.mul_f64(f64::from(lanes));
     let busy = if room.is_zero() { 0.0 } else { report.busy.as_secs_f64() / room.as_secs_f64() };
@@ -136,6 +141,7 @@ mod tests {
 
     const QUIET: Circumstances = Circumstances {
         pressure: Pressure { throttled: Duration::ZERO, stolen: Duration::ZERO },
+        cpus: 2,
         lanes: 10,
         is_open: true,
     };
@@ -172,9 +178,12 @@ mod tests {
             let (throttled, stolen) = (Duration::from_millis(throttled), Duration::from_millis(stolen));
             certify(&report, Circumstances { pressure: Pressure { throttled, stolen }, ..QUIET })
         };
-        assert_eq!(with(50, 900), []);
+        assert_eq!(with(50, 1_900), []);
         assert!(matches!(with(500, 0)[..], [Fault::Throttled { .. }]));
-        assert!(matches!(with(0, 1_100)[..], [Fault::Stolen { .. }]));
+        assert!(matches!(with(0, 2_100)[..], [Fault::Stolen { .. }]));
+        let short = Report { elapsed: Duration::from_millis(200), ..report };
+        let pressure = Pressure { throttled: Duration::ZERO, stolen: Duration::from_millis(100) };
+        assert_eq!(certify(&short, Circumstances { pressure, lanes: 1_000, ..QUIET }), []);
     }
 
     #[test]

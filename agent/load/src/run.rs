@@ -69,7 +69,8 @@ pub async fn run(
     let mut report = crew.run(plan, progress).await?;
     let pressure = Pressure::so_far().since(before);
     report.warmup = warmup;
-    report.faults = certify(&report, Circumstances { pressure, lanes: plan.lanes(), is_open: plan.is_open() });
+    let cpus = u32::try_from(cpus()).unwrap_or(u32::MAX);
+    report.faults = certify(&report, Circumstances { pressure, cpus, lanes: plan.lanes(), is_open: plan.is_open() });
     Ok(report)
 }
 
@@ -202,10 +203,15 @@ fn summed(offered: u64, state: &[(u64, u64, Histogram)]) -> Progress {
     }
 }
 
+/// How many CPUs this process may use.
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 /// How many workers a load needs: as many as its rate, but no more than there are CPUs for this process (by affinity and
 /// cgroup quota) or connections.
 fn workers(plan: &Plan) -> usize {
-    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let cpus = cpus();
     let useful = match &plan.arrivals {
         Arrivals::Open { schedule, .. } => (schedule.peak() / RATE_PER_WORKER).ceil() as usize,
         Arrivals::Closed => cpus,
