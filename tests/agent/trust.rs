@@ -11,8 +11,18 @@ use crate::harness::{Stage, assess, code, experiment, http};
 
 #[test]
 fn a_load_that_the_agent_itself_sent_late_is_invalid() {
+    is_invalid_when_the_agent_stands_still(150);
+}
+
+#[test]
+fn a_late_load_is_invalid_although_what_piled_up_kept_its_few_connections_busy() {
+    is_invalid_when_the_agent_stands_still(1);
+}
+
+#[track_caller]
+fn is_invalid_when_the_agent_stands_still(connections: u32) {
     let (stage, target) = (Stage::new(), HttpTarget::start(Behaviour::OK));
-    let load = json!({ "numRequests": 150, "qps": 50, "connections": 150 });
+    let load = json!({ "numRequests": 150, "qps": 50, "connections": connections });
     let agent = stage.start(&experiment([http(&target.url("/"), &load), assess(&json!({ "http/error-rate": 0 }))]));
     target.wait_for_requests(1);
     // As if its CPU were gone. This is what the agent is to notice, and nothing waits for it.

@@ -149,7 +149,8 @@ mod tests {
     fn report(lag: Duration, response: Duration) -> Report {
         let mut recorder = Recorder::new();
         for _ in 0..200 {
-            let times = Times { intended: Duration::ZERO, free: Duration::ZERO, taken: lag, sent: lag, done: response };
+            let none = Duration::ZERO;
+            let times = Times { intended: none, noticed: none, free: none, taken: lag, sent: lag, done: response };
             recorder.count_response(Outcome::Success, &times);
         }
         Report { elapsed: Duration::from_secs(10), ..recorder.finish() }

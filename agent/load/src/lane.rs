@@ -28,10 +28,19 @@ pub(crate) struct Shared {
     pub(crate) start: Cell<Instant>,
 }
 
+/// The times of a request before a lane takes it, relative to the start of the schedule.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Due {
+    /// When it was to be sent.
+    pub(crate) intended: Duration,
+    /// When the worker saw that this time had come. What lies between is the generator's lateness, whatever its lanes were
+    /// doing: they may be busy only because of what has piled up.
+    pub(crate) noticed: Duration,
+}
+
 /// Requests that are due, and lanes that wait for one.
 pub(crate) struct Queue {
-    /// Their intended times.
-    pub(crate) due: VecDeque<Duration>,
+    pub(crate) due: VecDeque<Due>,
     pub(crate) parked: VecDeque<Rc<Lane>>,
     /// In a closed load: how many more requests a free lane may take, and until when.
     pub(crate) closed: Option<(u64, Option<Instant>)>,
@@ -57,8 +66,8 @@ pub(crate) struct Lane {
 /// A request that is to be sent.
 #[derive(Clone, Copy, Debug)]
 struct Ticket {
-    /// When it was to be sent; None for as soon as a lane is free.
-    intended: Option<Duration>,
+    /// None for as soon as a lane is free.
+    due: Option<Due>,
 }
 
 impl Shared {
@@ -141,13 +150,9 @@ impl Shared {
         };
         let start = self.start.get();
         let since = |at: Instant| at.saturating_duration_since(start);
-        let times = Times {
-            intended: ticket.intended.unwrap_or_else(|| since(taken)),
-            free: since(free),
-            taken: since(taken),
-            sent: since(sent),
-            done: since(done),
-        };
+        let taken = since(taken);
+        let Due { intended, noticed } = ticket.due.unwrap_or(Due { intended: taken, noticed: taken });
+        let times = Times { intended, noticed, free: since(free), taken, sent: since(sent), done: since(done) };
         recorder.count_response(outcome, &times);
         lane.began.set(None);
         lane.has_ended.set(true);
@@ -166,12 +171,12 @@ impl Queue {
     /// The next request, if there is one at the time `now`.
     fn take(&mut self, now: Instant) -> Option<Ticket> {
         let ticket = match &mut self.closed {
-            None => Ticket { intended: Some(self.due.pop_front()?) },
+            None => Ticket { due: Some(self.due.pop_front()?) },
             Some((0, _)) => return None,
             Some((_, Some(until))) if now >= *until => return None,
             Some((left, _)) => {
                 *left -= 1;
-                Ticket { intended: None }
+                Ticket { due: None }
             }
         };
         self.started += 1;

@@ -32,6 +32,8 @@ const SHORTEST: Duration = Duration::from_micros(1);
 pub(crate) struct Times {
     /// When it was to be sent.
     pub(crate) intended: Duration,
+    /// When the generator saw that this time had come.
+    pub(crate) noticed: Duration,
     /// When a connection was free for it.
     pub(crate) free: Duration,
     /// When it was taken up.
@@ -90,12 +92,14 @@ impl Recorder {
 
     /// Counts a request that ended.
     pub(crate) fn count_response(&mut self, outcome: Outcome, times: &Times) {
-        let Times { intended, free, taken, sent, done } = *times;
+        let Times { intended, noticed, free, taken, sent, done } = *times;
         let response = done.saturating_sub(intended);
         let report = &mut self.report;
         report.completed += 1;
         report.service.record(done.saturating_sub(sent));
-        let (queue, lag) = (free.saturating_sub(intended), taken.saturating_sub(free.max(intended)));
+        // It waits for a connection from when it was noticed; all else that passes before it is taken up is lateness.
+        let queue = free.saturating_sub(noticed);
+        let lag = taken.saturating_sub(intended).saturating_sub(queue);
         // Most requests are of these kinds, and counting is cheaper than recording.
         if queue <= SHORTEST {
             self.unqueued += 1;
@@ -146,5 +150,55 @@ impl Recorder {
         let counted = self.statuses.iter().zip(0u16..).filter(|(count, _)| **count > 0);
         self.report.status_codes = counted.map(|(count, status)| (status, *count)).collect();
         self.report
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// So few that the histogram is exact.
+    fn us(micros: u64) -> Duration {
+        Duration::from_micros(micros)
+    }
+
+    /// Queue, lag and response of a request.
+    fn parts(intended: u64, noticed: u64, free: u64, taken: u64, done: u64) -> [Duration; 3] {
+        let mut recorder = Recorder::new();
+        let times = Times {
+            intended: us(intended),
+            noticed: us(noticed),
+            free: us(free),
+            taken: us(taken),
+            sent: us(taken),
+            done: us(done),
+        };
+        recorder.count_response(Outcome::Success, &times);
+        let report = recorder.finish();
+        [&report.queue, &report.lag, &report.all_responses()].map(|times| times.quantile(1.0).unwrap())
+    }
+
+    #[test]
+    fn waiting_for_a_connection_is_the_targets_and_not_noticing_the_generators() {
+        assert_eq!(parts(100, 100, 0, 100, 110), [SHORTEST, SHORTEST, us(10)], "in time");
+        assert_eq!(parts(100, 100, 150, 150, 160), [us(50), SHORTEST, us(60)], "all connections busy");
+        assert_eq!(parts(100, 130, 0, 130, 140), [SHORTEST, us(30), us(40)], "noticed late");
+        assert_eq!(parts(100, 100, 0, 130, 140), [SHORTEST, us(30), us(40)], "taken up late");
+        assert_eq!(parts(100, 400, 410, 410, 420), [us(10), us(300), us(320)], "noticed late and then all busy");
+        assert_eq!(parts(100, 400, 350, 420, 430), [SHORTEST, us(320), us(330)], "free again before it was noticed");
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_response_add_up(intended in 1u64..200, late in 0u64..200, free in 0u64..600, slow in 0u64..50, service in 1u64..200) {
+            let noticed = intended + late;
+            let taken = noticed.max(free) + slow;
+            let [queue, lag, response] = parts(intended, noticed, free, taken, taken + service);
+            // What is nothing counts as a microsecond.
+            let parts = queue + lag + us(service);
+            prop_assert!(parts >= response && parts <= response + 2 * SHORTEST, "{parts:?} {response:?}");
+        }
     }
 }

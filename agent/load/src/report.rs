@@ -35,9 +35,11 @@ pub struct Report {
     pub response: BTreeMap<Outcome, Histogram>,
     /// From the actual send to the end: how long the target took once it had the request.
     pub service: Histogram,
-    /// From the intended send until a connection was free: the target held all of them.
+    /// From the moment when the generator saw that a request was due until a connection was free: the target held all of
+    /// them.
     pub queue: Histogram,
-    /// From the moment when a request was due and a connection free, until it was sent: the generator's own lateness.
+    /// From the intended send until the generator saw that the request was due, and from a connection being free until it
+    /// took the request up: the generator's own lateness, whatever its connections were doing.
     pub lag: Histogram,
     /// Time that connections were busy, summed over all of them.
     pub busy: Duration,
@@ -255,7 +257,14 @@ mod tests {
     type Call = (u8, u16, u64);
 
     fn times(intended: Duration, response: Duration) -> Times {
-        Times { intended, free: Duration::ZERO, taken: intended, sent: intended, done: intended + response }
+        Times {
+            intended,
+            noticed: intended,
+            free: Duration::ZERO,
+            taken: intended,
+            sent: intended,
+            done: intended + response,
+        }
     }
 
     fn of(calls: &[Call]) -> Report {

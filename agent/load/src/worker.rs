@@ -14,7 +14,7 @@ use crate::carrier::Requests;
 use crate::clock::{self, Alarm};
 use crate::dial::{Dialer, Route};
 use crate::histogram::Histogram;
-use crate::lane::{Lane, Shared, carry};
+use crate::lane::{Due, Lane, Shared, carry};
 use crate::plan::{Arrivals, Limit, Plan, WhenBusy};
 use crate::recorder::Recorder;
 use crate::report::Report;
@@ -166,7 +166,7 @@ impl Lanes {
             {
                 let mut queue = self.shared.queue.borrow_mut();
                 while let Some(at) = upcoming.filter(|at| *at <= now) {
-                    queue.due.push_back(at);
+                    queue.due.push_back(Due { intended: at, noticed: now });
                     upcoming = intended.next();
                 }
                 queue.hand_over();
