@@ -1,12 +1,12 @@
 //! Drives one load from the command line and prints its report as a line of JSON, for benchmarks beside other generators.
 //!
-//!     drive URL --connections N (--rate R | --closed) --seconds S [--http2] [--insecure]
+//!     drive URL --connections N (--rate R | --closed) --seconds S [--http2 [--streams M]] [--insecure]
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for benchmarks")]
 
 use std::time::Duration;
 
-use iter8_load::{Arrivals, Histogram, Limit, Plan, Schedule, Share, StatusRange, Target, WhenBusy, run};
+use iter8_load::{Arrivals, Histogram, Limit, Plan, Protocol, Schedule, Share, StatusRange, Target, WhenBusy, run};
 use tokio_util::sync::CancellationToken;
 
 fn value(words: &[String], name: &str) -> Option<String> {
@@ -20,7 +20,9 @@ async fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |name: &str, default: f64| value(&words, name).map_or(default, |text| text.parse().expect("a number"));
     let mut target = Target::get(words.first().expect("a URL").parse().expect("a URL"));
-    target.http2 = words.iter().any(|word| word == "--http2");
+    if words.iter().any(|word| word == "--http2") {
+        target.protocol = Protocol::Http2;
+    }
     target.tls.insecure = words.iter().any(|word| word == "--insecure");
     let schedule = Schedule::Constant { rate: number("--rate", 8.0) };
     let is_closed = words.iter().any(|word| word == "--closed");
@@ -30,6 +32,7 @@ async fn main() {
         limit: Limit::Duration(Duration::from_secs_f64(number("--seconds", 5.0))),
         warmup: None,
         connections: number("--connections", 50.0) as u32,
+        streams: number("--streams", 1.0) as u32,
         timeout: Duration::from_secs(5),
         error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
         allow_initial_errors: false,

@@ -10,7 +10,7 @@ use crate::dial::Dialer;
 use crate::http1::{self, Scratch};
 use crate::http2;
 use crate::report::ErrorKind;
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 
 /// The request of a load, prepared for its protocol.
 pub(crate) enum Requests {
@@ -60,11 +60,11 @@ impl Requests {
     /// In words, when its URL cannot be sent.
     pub(crate) fn new(target: &Target) -> Result<Self, String> {
         let message = target.message()?;
-        Ok(if target.http2 {
-            Self::Http2(Box::new(http2::Prepared::new(&message)))
-        } else {
-            Self::Http1(http1::Prepared::new(&message))
-        })
+        match target.protocol {
+            Protocol::Http1 => Ok(Self::Http1(http1::Prepared::new(&message))),
+            Protocol::Http2 => Ok(Self::Http2(Box::new(http2::Prepared::new(&message)))),
+            Protocol::Grpc(_) => Err("gRPC cannot be sent yet".to_owned()),
+        }
     }
 
     /// The carrier of the lane `number` of a load over so many connections.

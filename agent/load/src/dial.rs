@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 use crate::call::CallError;
 use crate::error::LoadError;
 use crate::report::ErrorKind;
-use crate::target::{Target, Tls};
+use crate::target::{Protocol, Target, Tls};
 
 /// Where a target is and how to reach it; the same for all workers.
 #[derive(Clone)]
@@ -53,16 +53,20 @@ impl Route {
         let no_host = || LoadError::Plan("the URL names no host".to_owned());
         let host = target.url.host_str().ok_or_else(no_host)?.trim_matches(['[', ']']).to_owned();
         let port = target.url.port_or_known_default().ok_or_else(no_host)?;
+        let http2 = match target.protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 | Protocol::Grpc(_) => true,
+        };
         let tls = match target.url.scheme() {
             "https" => {
-                let config = client_config(&target.tls, target.http2)?;
+                let config = client_config(&target.tls, http2)?;
                 let name = target.tls.server_name.clone().unwrap_or_else(|| host.clone());
                 let name = ServerName::try_from(name).map_err(|error| LoadError::Tls(error.to_string()))?;
                 Some((TlsConnector::from(Arc::new(config)), name))
             }
             _ => None,
         };
-        Ok(Self { host, port, tls, http2: target.http2 })
+        Ok(Self { host, port, tls, http2 })
     }
 }
 

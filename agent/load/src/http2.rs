@@ -15,9 +15,6 @@ use crate::dial::Dialer;
 use crate::report::ErrorKind;
 use crate::target::Message;
 
-/// How many requests share a session at most, if the server does not allow fewer.
-pub(crate) const STREAMS: u32 = 100;
-
 /// So large that a response never waits for the generator to make room.
 const WINDOW: u32 = (1 << 31) - 1;
 

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::error::LoadError;
-use crate::http2::STREAMS;
 use crate::schedule::Schedule;
-use crate::target::Target;
+use crate::target::{Protocol, Target};
 
 /// A load.
 #[derive(Clone, Debug)]
@@ -18,9 +17,11 @@ pub struct Plan {
     pub limit: Limit,
     /// What is sent before the measurement begins and is no part of it.
     pub warmup: Option<Limit>,
-    /// The most connections that are open at the same time. Of a closed load, also the number of requests that are under
-    /// way at any time; over HTTP/2 each connection carries up to a hundred.
+    /// The most connections that are open at the same time.
     pub connections: u32,
+    /// The most requests that are under way at the same time on each connection, if the server does not allow fewer; over
+    /// HTTP/1 there is always one.
+    pub streams: u32,
     /// How long an answer may take from the actual send to its last byte. A request that takes longer is given up.
     pub timeout: Duration,
     /// Status codes that are errors.
@@ -41,8 +42,8 @@ pub enum Arrivals {
         /// What becomes of a request that is due while all connections are busy.
         when_busy: WhenBusy,
     },
-    /// The end of another request: as many are under way at any time as there are connections. What a target cannot take
-    /// is then never sent, so that its latency says nothing of a rate.
+    /// The end of another request: as many are under way at any time as all connections carry together. What a target
+    /// cannot take is then never sent, so that its latency says nothing of a rate.
     Closed,
 }
 
@@ -96,6 +97,10 @@ impl StatusRange {
 }
 
 impl Plan {
+    /// How many requests share a connection of HTTP/2 if nothing else is asked for: what RFC 9113 (section 6.5.2) recommends
+    /// that servers allow at least.
+    pub const STREAMS: u32 = 100;
+
     /// Cuts the load into `parts` shares that together are this one: every request belongs to exactly one of them and
     /// keeps its intended time. Connections are dealt out evenly, at least one to each.
     pub fn split(&self, parts: u32) -> Vec<Self> {
@@ -114,9 +119,9 @@ impl Plan {
 
     /// How many requests may be under way at a time.
     pub(crate) fn lanes(&self) -> u32 {
-        match (&self.arrivals, self.target.http2) {
-            (Arrivals::Open { .. }, true) => self.connections.saturating_mul(STREAMS),
-            (Arrivals::Open { .. }, false) | (Arrivals::Closed, _) => self.connections,
+        match self.target.protocol {
+            Protocol::Http1 => self.connections,
+            Protocol::Http2 | Protocol::Grpc(_) => self.connections.saturating_mul(self.streams),
         }
     }
 
@@ -188,6 +193,7 @@ impl Plan {
             (_, _, Limit::Duration(duration)) if duration.is_zero() => "it lasts no time".to_owned(),
             (_, _, Limit::Requests(0)) => "it has no requests".to_owned(),
             _ if self.connections == 0 => "it has no connections".to_owned(),
+            _ if self.streams == 0 => "its connections carry no requests".to_owned(),
             _ if self.timeout.is_zero() => "the timeout is zero".to_owned(),
             _ => return Ok(()),
         };
@@ -226,6 +232,7 @@ mod tests {
             warmup: None,
             limit,
             connections: 7,
+            streams: Plan::STREAMS,
             timeout: Duration::from_secs(1),
             error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
             allow_initial_errors: false,
@@ -256,6 +263,7 @@ mod tests {
             (plan(Limit::Requests(0), 1.0), "no requests"),
             (plan(Limit::Requests(1), -1.0), "rate"),
             (Plan { connections: 0, ..plan(Limit::Requests(1), 1.0) }, "no connections"),
+            (Plan { streams: 0, ..plan(Limit::Requests(1), 1.0) }, "carry no requests"),
         ] {
             assert!(bad.validate().unwrap_err().to_string().contains(part));
         }

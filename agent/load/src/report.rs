@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fault::Fault;
+use crate::grpc::Code;
 use crate::histogram::Histogram;
 use crate::moments::Moments;
 
@@ -47,8 +48,15 @@ pub struct Report {
     pub warmup: Warmup,
     /// Moments of the response times of all requests, whatever their outcome.
     pub moments: Moments,
-    /// Answers by status code.
+    /// Answers by status code of HTTP.
     pub status_codes: BTreeMap<u16, u64>,
+    /// Calls of gRPC by their status code, which every call has, whatever became of it; empty for other protocols. Calls that
+    /// lost their connection or found none are `UNAVAILABLE`, those that took too long `DEADLINE_EXCEEDED`.
+    pub grpc_codes: BTreeMap<Code, u64>,
+    /// Messages of gRPC that were sent, in all calls.
+    pub messages_sent: u64,
+    /// Messages of gRPC that were received, in all calls.
+    pub messages_received: u64,
     /// Errors by kind.
     pub errors: BTreeMap<ErrorKind, ErrorDetail>,
     /// What happened in each second of the schedule. Bounded: see [`Second`].
@@ -84,6 +92,8 @@ pub enum Outcome {
 pub enum ErrorKind {
     /// The answer's status is an error.
     Status(u16),
+    /// The call of gRPC ended with this status.
+    Grpc(Code),
     /// The host's name has no address.
     Resolve,
     /// Nothing listens at the address.
@@ -197,6 +207,11 @@ impl Report {
         for (status, count) in &other.status_codes {
             *self.status_codes.entry(*status).or_default() += count;
         }
+        for (code, count) in &other.grpc_codes {
+            *self.grpc_codes.entry(*code).or_default() += count;
+        }
+        self.messages_sent += other.messages_sent;
+        self.messages_received += other.messages_received;
         for (kind, theirs) in &other.errors {
             let ours = self.errors.entry(*kind).or_default();
             ours.count += theirs.count;
@@ -235,6 +250,7 @@ impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Status(status) => write!(f, "status {status}"),
+            Self::Grpc(code) => write!(f, "{code}"),
             Self::Resolve => f.write_str("host not found"),
             Self::Refused => f.write_str("connection refused"),
             Self::Connect => f.write_str("connection failed"),

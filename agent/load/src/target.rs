@@ -9,6 +9,8 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::grpc;
+
 /// One kind of request.
 #[derive(Clone)]
 pub struct Target {
@@ -22,8 +24,20 @@ pub struct Target {
     pub body: Bytes,
     /// Settings for `https`.
     pub tls: Tls,
-    /// Speak HTTP/2: agreed by ALPN over TLS, with prior knowledge over plain TCP.
-    pub http2: bool,
+    /// What is spoken with it.
+    pub protocol: Protocol,
+}
+
+/// What is spoken with a target.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2: agreed by ALPN over TLS, with prior knowledge over plain TCP.
+    Http2,
+    /// gRPC over HTTP/2. Path, method and body of the requests are those of the call, and the target's are not used; its
+    /// headers are metadata of every call.
+    Grpc(grpc::Call),
 }
 
 /// Settings for TLS.
@@ -52,7 +66,7 @@ impl Target {
     /// A GET without headers.
     pub fn get(url: Url) -> Self {
         let headers = HeaderMap::new();
-        Self { method: Method::GET, url, headers, body: Bytes::new(), tls: Tls::default(), http2: false }
+        Self { method: Method::GET, url, headers, body: Bytes::new(), tls: Tls::default(), protocol: Protocol::Http1 }
     }
 
     /// The request without anything that depends on the protocol.
@@ -110,7 +124,7 @@ impl fmt::Debug for Target {
             .field("origin", &self.origin())
             .field("headers", &names)
             .field("body_bytes", &self.body.len())
-            .field("http2", &self.http2)
+            .field("protocol", &self.protocol)
             .finish_non_exhaustive()
     }
 }

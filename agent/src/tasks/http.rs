@@ -79,6 +79,7 @@ async fn plan(inputs: &Http) -> Result<(Plan, Url), TaskError> {
         limit,
         warmup: None,
         connections: u32::try_from(inputs.connections()).unwrap_or(u32::MAX),
+        streams: Plan::STREAMS,
         timeout: inputs.timeout(),
         error_ranges: inputs.error_ranges().into_iter().map(|(lower, upper)| StatusRange { lower, upper }).collect(),
         allow_initial_errors: inputs.allow_initial_errors.is_some_and(|allow| allow.0),

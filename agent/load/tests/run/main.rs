@@ -10,7 +10,7 @@ mod server;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use iter8_load::{ErrorKind, Limit, LoadError, Outcome, Plan, StatusRange, run};
+use iter8_load::{ErrorKind, Limit, LoadError, Outcome, Plan, Protocol, StatusRange, run};
 use plans::{plan, ran};
 use server::web::{Behaviour, Server};
 use tokio_util::sync::CancellationToken;
@@ -116,7 +116,7 @@ async fn a_run_by_duration_needs_a_first_answer_unless_told_otherwise() {
 async fn http2_is_spoken_with_prior_knowledge() {
     let server = Server::start(Behaviour::Answer { status: 200, body: 5 }).await;
     let mut plan = plan(&server.url(), 20, 500.0);
-    plan.target.http2 = true;
+    plan.target.protocol = Protocol::Http2;
     let report = ran(&plan).await;
     assert_eq!((report.completed, report.error_count()), (20, 0), "{:?}", report.errors);
     assert_eq!(server.http2_requests.load(Ordering::SeqCst), 20);

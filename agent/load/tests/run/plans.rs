@@ -13,6 +13,7 @@ pub(crate) fn plan(url: &str, requests: u64, rate: f64) -> Plan {
         warmup: None,
         limit: Limit::Requests(requests),
         connections: 4,
+        streams: Plan::STREAMS,
         timeout: Duration::from_secs(5),
         error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
         allow_initial_errors: false,
