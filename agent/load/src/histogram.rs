@@ -2,10 +2,12 @@
 //! knows the histogram's library.
 
 use std::fmt;
+use std::io::Read as _;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::read::ZlibDecoder;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 
 /// A histogram of times. Recording never fails: what lies outside the range counts at its end.
@@ -19,11 +21,19 @@ pub struct Histogram {
 #[error("not a histogram: {0}")]
 pub struct HistogramError(String);
 
+const SHORTEST_MICROS: u64 = 1;
 const LONGEST_MICROS: u64 = 3_600_000_000;
+const DIGITS: u8 = 3;
+
+/// The most bytes of a histogram that is not deflated: a header, and for each of 23,552 counts at most nine bytes.
+const BYTES_MAX: u64 = 256 * 1024;
+/// The most times of a histogram that is read, so that the counts of many can be added. Nobody counts so many.
+const COUNT_MAX: u64 = 1 << 53;
 
 impl Default for Histogram {
     fn default() -> Self {
-        let inner = hdrhistogram::Histogram::new_with_bounds(1, LONGEST_MICROS, 3).expect("the bounds are valid");
+        let inner = hdrhistogram::Histogram::new_with_bounds(SHORTEST_MICROS, LONGEST_MICROS, DIGITS)
+            .expect("the bounds are valid");
         Self { inner }
     }
 }
@@ -87,19 +97,47 @@ impl Histogram {
         STANDARD.encode(bytes)
     }
 
-    /// Reads what [`Self::to_base64`] wrote.
+    /// Reads what [`Self::to_base64`] wrote. Whatever the text, it takes no more memory than a histogram.
     ///
     /// # Errors
     /// When the text is something else.
     pub fn from_base64(text: &str) -> Result<Self, HistogramError> {
         let bytes = STANDARD.decode(text).map_err(|error| HistogramError(error.to_string()))?;
-        let read: hdrhistogram::Histogram<u64> = Deserializer::new()
-            .deserialize(&mut bytes.as_slice())
-            .map_err(|error| HistogramError(format!("{error:?}")))?;
-        let mut histogram = Self::default();
-        histogram.inner.add(&read).map_err(|error| HistogramError(format!("{error:?}")))?;
-        Ok(histogram)
+        let bytes = inflated(&bytes).ok_or_else(|| HistogramError("the text is damaged".to_owned()))?;
+        let read = Deserializer::new().deserialize(&mut bytes.as_slice());
+        let inner: hdrhistogram::Histogram<u64> = read.map_err(|error| HistogramError(error.to_string()))?;
+        if inner.len() > COUNT_MAX {
+            return Err(HistogramError(format!("it counts {} times", inner.len())));
+        }
+        Ok(Self { inner })
     }
+}
+
+/// A histogram with the bounds of ours in the V2 format. The library that reads it would believe its header and take
+/// memory for any bounds and any length.
+fn inflated(deflated: &[u8]) -> Option<Vec<u8>> {
+    /// First in deflated and in plain bytes; the numbers 1 and 3 of the format stand in them.
+    const DEFLATED: [u8; 4] = 0x1c84_9314_u32.to_be_bytes();
+    const PLAIN: [u8; 4] = 0x1c84_9313_u32.to_be_bytes();
+    let rest = deflated.strip_prefix(&DEFLATED)?;
+    let mut bytes = Vec::new();
+    ZlibDecoder::new(rest.get(4..)?).take(BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let (header, counts) = bytes.split_at_checked(40)?;
+    let length = u32::try_from(counts.len()).ok()?;
+    let expected = [
+        &PLAIN[..],
+        &length.to_be_bytes(),
+        // What is added to all indexes.
+        &0u32.to_be_bytes(),
+        &u32::from(DIGITS).to_be_bytes(),
+        &SHORTEST_MICROS.to_be_bytes(),
+        &LONGEST_MICROS.to_be_bytes(),
+        // What all values are multiplied by.
+        &1.0f64.to_be_bytes(),
+    ];
+    // A run of zeros as long as this cannot be written and makes the library panic.
+    let is_endless = counts.windows(9).any(|bytes| bytes == [0xff; 9]);
+    (header == expected.concat() && !is_endless).then_some(bytes)
 }
 
 impl fmt::Debug for Histogram {
@@ -110,6 +148,8 @@ impl fmt::Debug for Histogram {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -143,6 +183,33 @@ mod tests {
     fn other_texts_are_refused() {
         assert!(Histogram::from_base64("!").is_err());
         assert!(Histogram::from_base64("AAAA").is_err());
+    }
+
+    /// The text of a histogram that says so much of itself: length, digits, longest time, and what counts it has.
+    fn text(length: u32, digits: u32, longest: u64, counts: &[u8]) -> String {
+        let header = [&0x1c84_9313_u32.to_be_bytes()[..], &length.to_be_bytes(), &[0; 4], &digits.to_be_bytes()];
+        let bounds = [&1u64.to_be_bytes()[..], &longest.to_be_bytes(), &1.0f64.to_be_bytes()];
+        let plain = [header.concat(), bounds.concat(), counts.to_vec()].concat();
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&plain).unwrap();
+        let deflated = encoder.finish().unwrap();
+        let length = u32::try_from(deflated.len()).unwrap().to_be_bytes();
+        STANDARD.encode([&0x1c84_9314_u32.to_be_bytes()[..], &length, &deflated].concat())
+    }
+
+    #[test]
+    fn a_text_is_not_believed_how_much_memory_it_needs() {
+        let read =
+            |length, digits, longest, counts: &[u8]| Histogram::from_base64(&text(length, digits, longest, counts));
+        assert_eq!(read(2, 3, LONGEST_MICROS, &[4, 2]).unwrap().len(), 3);
+        for (length, digits, longest) in [(u32::MAX, 3, LONGEST_MICROS), (2, 5, LONGEST_MICROS), (2, 3, u64::MAX)] {
+            assert!(read(length, digits, longest, &[4, 2]).is_err());
+        }
+        // Zeros deflate to a thousandth.
+        assert!(read(1 << 24, 3, LONGEST_MICROS, &vec![0; 1 << 24]).is_err());
+        assert!(read(9, 3, LONGEST_MICROS, &[0xff; 9]).is_err());
+        let more_than_can_be = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+        assert!(read(9, 3, LONGEST_MICROS, &more_than_can_be).is_err());
     }
 
     proptest! {

@@ -45,7 +45,7 @@ const SECOND: u16 = 299;
 /// Whatever content is compared fits into what the engine keeps of an error.
 const SAMPLE: usize = 300;
 /// Longer than any case takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 async fn serve(mut peer: Peer, case: Case, piece: usize) -> io::Result<()> {
     if peer.number == 0 {
