@@ -39,13 +39,9 @@ pub(crate) struct Means {
     scratch: Scratch,
 }
 
-/// Size of the buffer that a worker reads into.
-const SCRATCH: usize = 64 * 1024;
-
 impl Means {
     pub(crate) fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
-        let scratch = RefCell::new(vec![0; SCRATCH].into_boxed_slice());
-        Self { dialer, requests, sessions: Sessions::default(), scratch }
+        Self { dialer, requests, sessions: Sessions::default(), scratch: Scratch::default() }
     }
 }
 

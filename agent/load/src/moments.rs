@@ -2,31 +2,30 @@
 
 use std::time::Duration;
 
-/// Running moments in milliseconds, by Welford's method; merged by Chan, Golub & LeVeque (1979), "Updating formulae and a
-/// pairwise algorithm for computing sample variances".
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Sums over times, in whole nanoseconds: whatever the order in which times are taken in and moments merged, every digit is
+/// the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moments {
     count: u64,
-    mean: f64,
-    squares: f64,
-    min: f64,
-    max: f64,
+    sum: u128,
+    squares: u128,
+    min: u64,
+    max: u64,
 }
+
+const NANOS_PER_MILLI: f64 = 1e6;
 
 impl Moments {
     /// Takes in a time.
     #[inline]
     pub fn record(&mut self, time: Duration) {
-        let millis = time.as_secs_f64() * 1e3;
-        if self.count == 0 {
-            (self.min, self.max) = (millis, millis);
-        }
+        // In 64 bits, which is 584 years, because this is done for each request.
+        let nanos = time.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(time.subsec_nanos()));
+        self.min = if self.count == 0 { nanos } else { self.min.min(nanos) };
+        self.max = self.max.max(nanos);
         self.count += 1;
-        let difference = millis - self.mean;
-        self.mean += difference / self.count as f64;
-        self.squares += difference * (millis - self.mean);
-        self.min = self.min.min(millis);
-        self.max = self.max.max(millis);
+        self.sum += u128::from(nanos);
+        self.squares += u128::from(nanos) * u128::from(nanos);
     }
 
     /// Takes in what another saw.
@@ -34,17 +33,11 @@ impl Moments {
         if other.count == 0 {
             return;
         }
-        if self.count == 0 {
-            *self = *other;
-            return;
-        }
-        let (a, b) = (self.count as f64, other.count as f64);
-        let difference = other.mean - self.mean;
-        self.count += other.count;
-        self.mean += difference * b / (a + b);
-        self.squares += other.squares + difference * difference * a * b / (a + b);
-        self.min = self.min.min(other.min);
+        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
+        self.count += other.count;
+        self.sum += other.sum;
+        self.squares += other.squares;
     }
 
     /// How many times were seen.
@@ -54,22 +47,28 @@ impl Moments {
 
     /// Mean in milliseconds; None without times.
     pub fn mean(&self) -> Option<f64> {
-        (self.count > 0).then_some(self.mean)
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64 / NANOS_PER_MILLI)
     }
 
     /// Sample standard deviation in milliseconds; None below two times.
     pub fn stddev(&self) -> Option<f64> {
-        (self.count > 1).then(|| (self.squares / (self.count - 1) as f64).max(0.0).sqrt())
+        let count = u128::from(self.count);
+        let (whole, rest) = (self.sum.checked_div(count)?, self.sum.checked_rem(count)?);
+        // Squares of the distances from the mean's whole part, in integers, because the difference of two nearly equal
+        // sums would lose the digits that matter; then what the rest of the mean takes away.
+        let around_whole = self.squares - whole * whole * count - 2 * whole * rest;
+        let around_mean = around_whole as f64 - (rest as f64).powi(2) / count as f64;
+        (count > 1).then(|| (around_mean.max(0.0) / (count - 1) as f64).sqrt() / NANOS_PER_MILLI)
     }
 
     /// The smallest in milliseconds.
     pub fn min(&self) -> Option<f64> {
-        (self.count > 0).then_some(self.min)
+        (self.count > 0).then_some(self.min as f64 / NANOS_PER_MILLI)
     }
 
     /// The largest in milliseconds.
     pub fn max(&self) -> Option<f64> {
-        (self.count > 0).then_some(self.max)
+        (self.count > 0).then_some(self.max as f64 / NANOS_PER_MILLI)
     }
 }
 
@@ -94,16 +93,36 @@ mod tests {
         assert_eq!(Moments::default().mean(), None);
     }
 
+    #[test]
+    fn a_small_spread_around_a_large_mean_keeps_its_digits() {
+        let hour = 3_600_000_000;
+        let moments = of(&[hour, hour + 1, hour + 2]);
+        assert_eq!(moments.stddev(), Some(0.001));
+        let many = (0..20).fold(moments, |sum, _| {
+            let mut twice = sum;
+            twice.merge(&sum);
+            twice
+        });
+        assert!((many.stddev().unwrap() - (2.0f64 / 3.0).sqrt() / 1e3).abs() < 1e-9);
+    }
+
     proptest! {
         #[test]
         fn merging_is_like_seeing_everything(a in prop::collection::vec(1u64..10_000_000, 0..50), b in prop::collection::vec(1u64..10_000_000, 0..50)) {
-            let mut merged = of(&a);
-            merged.merge(&of(&b));
-            let whole = of(&[a, b].concat());
-            prop_assert_eq!(merged.count(), whole.count());
-            prop_assert_eq!((merged.min(), merged.max()), (whole.min(), whole.max()));
-            let close = |x: Option<f64>, y: Option<f64>| x.zip(y).is_none_or(|(x, y)| (x - y).abs() <= 1e-9 * y.abs().max(1.0));
-            prop_assert!(close(merged.mean(), whole.mean()) && close(merged.stddev(), whole.stddev()));
+            let mut merged = of(&b);
+            merged.merge(&of(&a));
+            prop_assert_eq!(merged, of(&[a, b].concat()));
+        }
+
+        #[test]
+        fn mean_and_deviation_are_those_of_the_definition(times in prop::collection::vec(1u64..10_000_000, 2..50)) {
+            let moments = of(&times);
+            let count = times.len() as f64;
+            let mean = times.iter().map(|time| *time as f64 / 1e3).sum::<f64>() / count;
+            let squares: f64 = times.iter().map(|time| (*time as f64 / 1e3 - mean).powi(2)).sum();
+            let close = |x: f64, y: f64| (x - y).abs() <= 1e-9 * y.max(1.0);
+            prop_assert!(close(moments.mean().unwrap(), mean));
+            prop_assert!(close(moments.stddev().unwrap(), (squares / (count - 1.0)).sqrt()));
         }
     }
 }

@@ -10,14 +10,29 @@ use std::time::Instant;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::request::Prepared;
-use super::response::{DecodeError, Decoder, Head};
+use super::response::{DecodeError, Decoder, Familiar, Head};
 use crate::call::{Answer, CallError, Sample};
 use crate::dial::Stream;
 use crate::report::ErrorKind;
 
 /// Where a worker reads into. What is read is looked at before the next read, so that all connections share it and a
 /// connection at rest costs a few hundred bytes.
-pub(crate) type Scratch = RefCell<Box<[u8]>>;
+pub(crate) type Scratch = RefCell<Reading>;
+
+/// What reading needs on a worker.
+pub(crate) struct Reading {
+    buffer: Box<[u8]>,
+    familiar: Familiar,
+}
+
+/// Size of the buffer that a worker reads into.
+const BUFFER: usize = 64 * 1024;
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self { buffer: vec![0; BUFFER].into_boxed_slice(), familiar: Familiar::default() }
+    }
+}
 
 /// A connection with nothing under way between two calls.
 pub(crate) struct Connection {
@@ -37,7 +52,7 @@ impl Connection {
     pub(crate) async fn is_alive(&mut self, scratch: &Scratch) -> bool {
         poll_fn(|context| {
             let mut scratch = scratch.borrow_mut();
-            let mut buffer = ReadBuf::new(&mut scratch);
+            let mut buffer = ReadBuf::new(&mut scratch.buffer);
             // Without news this costs no system call: the runtime knows that nothing has come.
             Poll::Ready(Pin::new(&mut self.stream).poll_read(context, &mut buffer).is_pending())
         })
@@ -98,9 +113,9 @@ impl Exchange<'_> {
         {
             self.write_error = Some(error);
         }
-        let mut scratch = scratch.borrow_mut();
+        let Reading { buffer, familiar } = &mut *scratch.borrow_mut();
         loop {
-            let mut buffer = ReadBuf::new(&mut scratch);
+            let mut buffer = ReadBuf::new(buffer);
             match Pin::new(&mut connection.stream).poll_read(context, &mut buffer) {
                 Poll::Pending => match self.write_error.take() {
                     Some(error) => return Poll::Ready(Err(self.failed(&error))),
@@ -115,7 +130,7 @@ impl Exchange<'_> {
                 return Poll::Ready(ended.map_err(|error| self.malformed(error)).and_then(|()| self.head()));
             }
             self.is_heard = true;
-            if let Err(error) = self.decode(&mut connection.pending, read, is_error) {
+            if let Err(error) = self.decode(&mut connection.pending, read, familiar, is_error) {
                 return Poll::Ready(Err(self.malformed(error)));
             }
             if self.decoder.is_done() {
@@ -145,6 +160,7 @@ impl Exchange<'_> {
         &mut self,
         pending: &mut Vec<u8>,
         read: &[u8],
+        familiar: &mut Familiar,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<(), DecodeError> {
         let sample = &mut self.sample;
@@ -154,11 +170,11 @@ impl Exchange<'_> {
             }
         };
         if pending.is_empty() {
-            let taken = self.decoder.decode(read, &mut content)?;
+            let taken = self.decoder.decode(read, familiar, &mut content)?;
             pending.extend_from_slice(&read[taken..]);
         } else {
             pending.extend_from_slice(read);
-            let taken = self.decoder.decode(pending, &mut content)?;
+            let taken = self.decoder.decode(pending, familiar, &mut content)?;
             pending.drain(..taken);
         }
         Ok(())
