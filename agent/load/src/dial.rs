@@ -149,6 +149,9 @@ fn client_config(tls: &Tls, http2: bool) -> Result<ClientConfig, LoadError> {
                 for certificate in CertificateDer::pem_slice_iter(pem) {
                     roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
                 }
+                if roots.is_empty() {
+                    return Err(wrong(&"the file of certificates to trust has no certificate in PEM"));
+                }
             }
             None => {
                 roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

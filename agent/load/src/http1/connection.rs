@@ -117,9 +117,11 @@ impl Exchange<'_> {
         loop {
             let mut buffer = ReadBuf::new(buffer);
             match Pin::new(&mut connection.stream).poll_read(context, &mut buffer) {
-                Poll::Pending => match self.write_error.take() {
-                    Some(error) => return Poll::Ready(Err(self.failed(&error))),
-                    None => return Poll::Pending,
+                Poll::Pending => match &self.write_error {
+                    Some(error) if !is_broken(error) => return Poll::Ready(Err(self.failed(error))),
+                    // What came before the connection broke may be there without the runtime knowing of it yet. That the
+                    // connection is broken it will hear of as well.
+                    Some(_) | None => return Poll::Pending,
                 },
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.failed(&error))),
                 Poll::Ready(Ok(())) => {}
@@ -127,7 +129,11 @@ impl Exchange<'_> {
             let read = buffer.filled();
             if read.is_empty() {
                 let ended = self.decoder.end(connection.pending.len());
-                return Poll::Ready(ended.map_err(|error| self.malformed(error)).and_then(|()| self.head()));
+                return Poll::Ready(match (ended, &self.write_error) {
+                    (Ok(()), _) => self.head(),
+                    (Err(_), Some(error)) => Err(self.failed(error)),
+                    (Err(error), None) => Err(self.malformed(error)),
+                });
             }
             self.is_heard = true;
             if let Err(error) = self.decode(&mut connection.pending, read, familiar, is_error) {
@@ -199,4 +205,9 @@ impl Exchange<'_> {
         };
         CallError { is_unanswered: !self.is_heard, ..CallError::new(kind, &error) }
     }
+}
+
+/// Whether the other side has closed the connection, so that nothing more can be sent.
+fn is_broken(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }

@@ -6,6 +6,7 @@ mod differential;
 mod http1;
 mod plans;
 mod server;
+mod tls;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

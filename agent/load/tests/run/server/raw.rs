@@ -7,13 +7,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// A server in which every connection is served by the same script.
 pub(crate) struct Raw {
     address: SocketAddr,
+    is_tls: bool,
     /// Connections that were accepted.
     pub(crate) connections: Arc<AtomicU64>,
     _tasks: JoinSet<()>,
@@ -23,10 +27,36 @@ pub(crate) struct Raw {
 pub(crate) struct Peer {
     /// How many were accepted before it.
     pub(crate) number: u64,
-    stream: TcpStream,
+    stream: Stream,
     /// What was read beyond the last request.
     read: Vec<u8>,
 }
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+
+    fn both(&mut self) -> &mut (dyn Both + Send) {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream,
+        }
+    }
+}
+
+/// What can be read and written.
+trait Both: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Both for T {}
 
 /// Long enough that pieces are mostly read one by one; that they are is not needed for a test to pass.
 const BETWEEN_PIECES: Duration = Duration::from_micros(200);
@@ -47,8 +77,26 @@ impl Raw {
         F: Future<Output = io::Result<()>> + Send,
         S: Fn(Peer) -> F + Clone + Send + 'static,
     {
+        Self::serve(address, None, script).await
+    }
+
+    /// Like [`Self::start`] over TLS.
+    pub(crate) async fn over_tls<F, S>(config: ServerConfig, script: S) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send,
+        S: Fn(Peer) -> F + Clone + Send + 'static,
+    {
+        Self::serve("127.0.0.1:0", Some(TlsAcceptor::from(Arc::new(config))), script).await
+    }
+
+    async fn serve<F, S>(address: &str, tls: Option<TlsAcceptor>, script: S) -> Self
+    where
+        F: Future<Output = io::Result<()>> + Send,
+        S: Fn(Peer) -> F + Clone + Send + 'static,
+    {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let is_tls = tls.is_some();
         let connections = Arc::new(AtomicU64::new(0));
         let accepted = connections.clone();
         let mut tasks = JoinSet::new();
@@ -56,18 +104,23 @@ impl Raw {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 stream.set_nodelay(true).unwrap();
-                let peer = Peer { number: accepted.fetch_add(1, Ordering::SeqCst), stream, read: Vec::new() };
-                let script = script.clone();
+                let number = accepted.fetch_add(1, Ordering::SeqCst);
+                let (script, tls) = (script.clone(), tls.clone());
                 open.spawn(async move {
-                    let _ = script(peer).await;
+                    let stream = match tls {
+                        None => Stream::Plain(stream),
+                        Some(tls) => Stream::Tls(Box::new(tls.accept(stream).await?)),
+                    };
+                    script(Peer { number, stream, read: Vec::new() }).await
                 });
             }
         });
-        Self { address, connections, _tasks: tasks }
+        Self { address, is_tls, connections, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}/", self.address)
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -109,14 +162,16 @@ impl Peer {
 
     /// Reads at least a byte.
     async fn more(&mut self) -> io::Result<()> {
-        match self.stream.read_buf(&mut self.read).await? {
+        match self.stream.both().read_buf(&mut self.read).await? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }
     }
 
     pub(crate) async fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.stream.write_all(bytes.as_ref()).await
+        let stream = self.stream.both();
+        stream.write_all(bytes.as_ref()).await?;
+        stream.flush().await
     }
 
     /// Writes in pieces of so many bytes.
@@ -130,17 +185,17 @@ impl Peer {
 
     /// Says that nothing more will come, and goes on reading.
     pub(crate) async fn half_close(&mut self) -> io::Result<()> {
-        self.stream.shutdown().await
+        self.stream.both().shutdown().await
     }
 
     /// Ends the connection by RST.
     pub(crate) fn reset(self) -> io::Result<()> {
-        self.stream.set_zero_linger()
+        self.stream.tcp().set_zero_linger()
     }
 
     /// The address that the client connected to.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
-        self.stream.local_addr()
+        self.stream.tcp().local_addr()
     }
 
     /// Returns when the client has closed, whatever it still sends.

@@ -13,8 +13,10 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 #[derive(Clone, Copy)]
 pub(crate) enum Behaviour {
@@ -34,6 +36,7 @@ pub(crate) enum Behaviour {
 
 pub(crate) struct Server {
     address: SocketAddr,
+    is_tls: bool,
     tasks: JoinSet<()>,
     pub(crate) requests: Arc<AtomicU64>,
     pub(crate) http2_requests: Arc<AtomicU64>,
@@ -42,6 +45,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(behaviour: Behaviour) -> Self {
+        Self::serve(None, behaviour).await
+    }
+
+    /// Like [`Self::start`] over TLS.
+    pub(crate) async fn over_tls(config: ServerConfig, behaviour: Behaviour) -> Self {
+        Self::serve(Some(TlsAcceptor::from(Arc::new(config))), behaviour).await
+    }
+
+    async fn serve(tls: Option<TlsAcceptor>, behaviour: Behaviour) -> Self {
+        let is_tls = tls.is_some();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let [requests, http2_requests, connections]: [Arc<AtomicU64>; 3] = Default::default();
@@ -51,7 +64,7 @@ impl Server {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 accepted.fetch_add(1, Ordering::SeqCst);
-                let (seen, seen_http2) = (seen.clone(), seen_http2.clone());
+                let (seen, seen_http2, tls) = (seen.clone(), seen_http2.clone(), tls.clone());
                 open.spawn(async move {
                     let service = service_fn(move |request| {
                         let number = seen.fetch_add(1, Ordering::SeqCst);
@@ -61,15 +74,23 @@ impl Server {
                         answer(behaviour, number, request)
                     });
                     let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                    // A client that leaves, or does not trust.
+                    let _ = match tls {
+                        None => builder.serve_connection(TokioIo::new(stream), service).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => builder.serve_connection(TokioIo::new(stream), service).await,
+                            Err(error) => Err(error.into()),
+                        },
+                    };
                 });
             }
         });
-        Self { address, tasks, requests, http2_requests, connections }
+        Self { address, is_tls, tasks, requests, http2_requests, connections }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}/", self.address)
     }
 
     /// Returns when nothing listens any more.
