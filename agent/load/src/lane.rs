@@ -48,6 +48,8 @@ pub(crate) struct Queue {
     pub(crate) in_flight: usize,
     /// Whoever waits for `in_flight` to become zero.
     drained: Option<Waker>,
+    /// Whoever waits for so many requests to have ended.
+    pub(crate) answered: Option<(u64, Waker)>,
 }
 
 /// One lane as the worker sees it.
@@ -81,6 +83,7 @@ impl Shared {
                 started: 0,
                 in_flight: 0,
                 drained: None,
+                answered: None,
             }),
             recorder: RefCell::new(Recorder::new()),
             error_ranges: RefCell::new(Vec::new()),
@@ -163,6 +166,10 @@ impl Shared {
         {
             waker.wake();
         }
+        let answers = queue.answers();
+        if let Some((_, waker)) = queue.answered.take_if(|(wanted, _)| answers >= *wanted) {
+            waker.wake();
+        }
         done
     }
 }
@@ -189,6 +196,11 @@ impl Queue {
         let may_take =
             |(left, until): (u64, Option<Instant>)| left > 0 && until.is_none_or(|until| Instant::now() < until);
         !self.closed.is_some_and(may_take)
+    }
+
+    /// How many requests have ended.
+    pub(crate) const fn answers(&self) -> u64 {
+        self.started - self.in_flight as u64
     }
 
     /// Whether nothing is due or under way.

@@ -22,6 +22,7 @@ mod histogram;
 mod http1;
 mod http2;
 mod lane;
+mod linger;
 mod moments;
 mod plan;
 mod recorder;

@@ -2,6 +2,7 @@
 //! other workers. When requests are due is decided by the plan, how they travel by the lanes.
 
 use std::io;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::clock::{self, Alarm};
 use crate::dial::{Dialer, Route};
 use crate::histogram::Histogram;
 use crate::lane::{Due, Lane, Shared, carry};
+use crate::linger::linger;
 use crate::plan::{Arrivals, Limit, Plan, WhenBusy};
 use crate::recorder::Recorder;
 use crate::report::Report;
@@ -233,6 +235,8 @@ impl Lanes {
         let missing = (plan.lanes() as usize).saturating_sub(self.all.len());
         let step = (STAGGER / u32::try_from(missing.max(1)).unwrap_or(u32::MAX)).min(STAGGER_STEP);
         let mut grown = 0;
+        let shared = self.shared.clone();
+        let mut lingering = pin!(linger(&shared));
         loop {
             if self.shared.queue.borrow().is_exhausted() {
                 break;
@@ -251,6 +255,7 @@ impl Lanes {
                 }
                 waited = until(alarm, wake.unwrap_or(start)), if wake.is_some() => waited?,
                 () = self.shared.drained(), if !growing => {}
+                never = &mut lingering => match never {},
                 ticked = house.tick() => {
                     ticked?;
                     house.keep(&self.all, &self.shared, tell);
