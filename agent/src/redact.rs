@@ -31,10 +31,12 @@ impl Redactor {
         for step in &experiment.steps {
             match &step.task {
                 Task::Http(http) => {
-                    let named = http.headers.iter().filter(|(name, _)| is_secret(name));
-                    secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
-                    let url = http.url.as_ref().and_then(|url| Url::parse(url.0.trim()).ok());
-                    secrets.extend(url.iter().flat_map(of_url));
+                    for load in http.loads() {
+                        let named = load.headers.iter().filter(|(name, _)| is_secret(name));
+                        secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
+                        let url = load.url.as_ref().and_then(|url| Url::parse(url.0.trim()).ok());
+                        secrets.extend(url.iter().flat_map(of_url));
+                    }
                 }
                 Task::Ready(_) | Task::Assess(_) => {}
             }

@@ -139,7 +139,7 @@ impl Experiment {
     pub fn expected_duration(&self) -> Duration {
         let expected = |step: &Step| match &step.task {
             Task::Ready(ready) => ready.timeout(),
-            Task::Http(http) => http.expected_duration().saturating_add(http.timeout()),
+            Task::Http(http) => http.expected_duration(),
             Task::Assess(_) => Duration::ZERO,
         };
         // A year is longer than any experiment, and small enough for every sum and every field of the cluster.

@@ -14,7 +14,7 @@ use crate::schema::{Problem, check, schema_of};
 use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::assess::Assess;
-use crate::task::http::{Http, PROVIDER};
+use crate::task::http::{Http, PROVIDER, is_provider};
 use crate::task::ready::Ready;
 
 /// Values of an experiment.
@@ -187,18 +187,29 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     let tasks = values.get("tasks").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let before: Vec<&str> = tasks.clone().take_while(|task| *task != "assess").collect();
     let judges = tasks.clone().count() > before.len();
-    let inputs = values.get("assess").and_then(|inputs| Task::parse("assess", inputs)?.ok());
-    let (true, false, Some(Task::Assess(assess))) = (judges, before.contains(&PROVIDER), inputs) else {
+    let parsed = |task: &str| Task::parse(task, values.get(task)?)?.ok();
+    let (true, Some(Task::Assess(assess))) = (judges, parsed("assess")) else {
         return Vec::new();
     };
-    let is_of_http = |name: &str| name.parse::<MetricName>().is_ok_and(|name| name.provider == PROVIDER);
-    let names = assess.places().filter(|(_, name)| is_of_http(name));
-    names
-        .map(|(place, name)| {
-            let message = format!("has `{name}`, which no task before assess measures: name http before it in tasks");
-            Problem::at(place, message).under("assess")
-        })
-        .collect()
+    let measured = match parsed(PROVIDER) {
+        Some(http) if before.contains(&PROVIDER) => http.providers(),
+        // Its own problems come first.
+        None if before.contains(&PROVIDER) => return Vec::new(),
+        _ => Vec::new(),
+    };
+    let problem = |(place, name): (&str, &String)| {
+        let provider = name.parse::<MetricName>().ok()?.provider;
+        if !is_provider(&provider) || measured.contains(&provider) {
+            return None;
+        }
+        let message = if measured.is_empty() {
+            format!("has `{name}`, which no task before assess measures: name http before it in tasks")
+        } else {
+            format!("has `{name}`, which http does not measure: its metrics begin with {}", measured.join("/, ") + "/")
+        };
+        Some(Problem::at(place, message).under("assess"))
+    };
+    assess.places().filter_map(problem).collect()
 }
 
 fn unknown_task(name: &str) -> String {
@@ -298,6 +309,22 @@ mod tests {
                 ]
             );
         }
+    }
+
+    #[test]
+    fn objectives_are_on_endpoints_that_there_are() {
+        let values = json!({
+            "tasks": ["http", "assess"],
+            "http": { "endpoints": { "get": { "url": "http://a" }, "post": { "url": "http://a", "payloadStr": "x" } } },
+            "assess": { "SLOs": { "upper": { "http-get/error-count": 0, "http/error-count": 0 }, "lower": { "http-put/request-count": 1 } } },
+        });
+        assert_eq!(
+            said(&values),
+            [
+                "`assess.SLOs.upper` has `http/error-count`, which http does not measure: its metrics begin with http-get/, http-post/",
+                "`assess.SLOs.lower` has `http-put/request-count`, which http does not measure: its metrics begin with http-get/, http-post/",
+            ]
+        );
     }
 
     #[test]

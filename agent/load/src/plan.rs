@@ -186,6 +186,9 @@ impl Plan {
     pub(crate) fn validate(&self) -> Result<(), LoadError> {
         if let Arrivals::Open { schedule, .. } = &self.arrivals {
             schedule.validate().map_err(LoadError::Plan)?;
+            if matches!(self.limit, Limit::Requests(_)) && schedule.last() == 0.0 {
+                return Err(LoadError::Plan("its rate ends at 0, and it by a number of requests".to_owned()));
+            }
         }
         let problem = match (self.target.url.scheme(), self.target.url.host(), self.limit) {
             (scheme, _, _) if scheme != "http" && scheme != "https" => format!("`{scheme}` is neither http nor https"),

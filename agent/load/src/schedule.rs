@@ -17,7 +17,7 @@ pub enum Schedule {
     },
     /// From the rate `from` to the rate `to`, changing evenly over `over`; `to` from then on.
     Ramp {
-        /// Requests a second at the start.
+        /// Requests a second at the start, 0 or more.
         from: f64,
         /// Requests a second at the end.
         to: f64,
@@ -75,6 +75,11 @@ impl Schedule {
         self.rates().into_iter().fold(0.0, f64::max)
     }
 
+    /// The rate in the end, in requests a second.
+    pub(crate) fn last(&self) -> f64 {
+        self.rates().last().copied().unwrap_or_default()
+    }
+
     fn rates(&self) -> Vec<f64> {
         match self {
             Self::Constant { rate } => vec![*rate],
@@ -89,8 +94,9 @@ impl Schedule {
         if rates.is_empty() {
             return Err("its schedule has no stages".to_owned());
         }
-        match rates.into_iter().find(|rate| !rate.is_finite() || *rate <= 0.0) {
-            Some(rate) => Err(format!("its rate must be above 0 requests a second, got {rate}")),
+        match rates.iter().find(|rate| !rate.is_finite() || **rate < 0.0) {
+            Some(rate) => Err(format!("its rate must not be below 0 requests a second, got {rate}")),
+            None if self.peak() == 0.0 => Err("its rate must be above 0 requests a second, got 0".to_owned()),
             None => Ok(()),
         }
     }
@@ -170,6 +176,10 @@ fn staged(stages: &[Stage], mut due: f64) -> f64 {
 /// Solves `from·t + (to − from)·t²/(2·over) = due` for `t`: the inverse of the rate's integral, in the form that loses no
 /// digits when both rates are nearly equal.
 fn within(from: f64, to: f64, over: f64, due: f64) -> f64 {
+    // From a rate of 0 the first request is due at once, and 0/0 would say never.
+    if due <= 0.0 {
+        return 0.0;
+    }
     let slope = (to - from) / over;
     2.0 * due / (from + (from * from + 2.0 * slope * due).max(0.0).sqrt())
 }
@@ -213,7 +223,20 @@ mod tests {
         }
         assert_eq!(steps.peak(), 50.0);
         assert!(Schedule::Stages(Vec::new()).validate().is_err());
-        assert!(Schedule::Stages(vec![stage(10.0, 0.0, 1)]).validate().is_err());
+        assert!(Schedule::Stages(vec![stage(10.0, -1.0, 1)]).validate().is_err());
+        assert!(Schedule::Stages(vec![stage(0.0, 0.0, 1)]).validate().is_err());
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_a_start_an_end_or_a_rest() {
+        let schedule = Schedule::Stages(vec![stage(0.0, 10.0, 2), stage(0.0, 0.0, 5), stage(10.0, 0.0, 2)]);
+        assert!(schedule.validate().is_ok());
+        assert_eq!(schedule.times().next(), Some(Duration::ZERO));
+        // 5t²/2 = 2.5 after one second; ten requests in the first stage, ten in the last.
+        for (k, seconds) in [(10, 7.0), (15, 7.0 + 2.0 - 2f64.sqrt())] {
+            assert!((at(&schedule, k) - seconds).abs() < 1e-9, "{k}: {}", at(&schedule, k));
+        }
+        assert_eq!(schedule.times().nth(21), Some(LONGEST));
     }
 
     #[test]

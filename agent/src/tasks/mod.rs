@@ -2,6 +2,7 @@
 
 mod assess;
 mod http;
+mod load;
 mod ready;
 
 use std::path::PathBuf;
@@ -73,6 +74,15 @@ pub enum TaskError {
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// One of several endpoints cannot be measured.
+    #[error("endpoint `{endpoint}`")]
+    Endpoint {
+        /// Its name.
+        endpoint: String,
+        /// Why.
+        #[source]
+        source: Box<Self>,
     },
     /// The load could not be generated.
     #[error(transparent)]

@@ -83,11 +83,11 @@ fn wrong_name(text: &str) -> Option<String> {
     };
     let is_measured =
         name.aggregation.is_none() && (http::METRICS.contains(&name.name.as_str()) || name.percentile().is_some());
-    if name.provider != http::PROVIDER || is_measured {
+    if !http::is_provider(&name.provider) || is_measured {
         return None;
     }
     let meant = match nearest(&name.name, http::METRICS) {
-        Some(meant) => format!("did you mean `{}/{meant}`?", http::PROVIDER),
+        Some(meant) => format!("did you mean `{}/{meant}`?", name.provider),
         None => format!("known are {} and latency-pX with X between 0 and 100", http::METRICS.join(", ")),
     };
     Some(format!("has `{text}`, which the task http does not measure; {meant}"))

@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod http;
+pub mod load;
 pub mod ready;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub enum Task {
     /// Waits until objects of the cluster are ready.
     Ready(ready::Ready),
     /// Sends HTTP requests and measures the answers.
-    Http(http::Http),
+    Http(Box<http::Http>),
     /// Judges objectives on what was measured.
     Assess(assess::Assess),
 }
@@ -32,6 +33,14 @@ impl Task {
         }
     }
 
+    /// First parts of the names of all metrics that the task measures.
+    pub fn providers(&self) -> Vec<String> {
+        match self {
+            Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
+            Self::Ready(_) | Self::Assess(_) => Vec::new(),
+        }
+    }
+
     /// The inputs `with` of the task called `name`; None when there is no such task.
     ///
     /// # Errors
@@ -39,7 +48,7 @@ impl Task {
     pub fn parse(name: &str, with: &Value) -> Option<Result<Self, Vec<Problem>>> {
         match name {
             "ready" => Some(read(with, ready::Ready::validate).map(Self::Ready)),
-            "http" => Some(read(with, http::Http::validate).map(Self::Http)),
+            "http" => Some(read(with, http::Http::validate).map(|http| Self::Http(Box::new(http)))),
             "assess" => Some(read(with, assess::Assess::validate).map(Self::Assess)),
             _ => None,
         }

@@ -1,0 +1,165 @@
+//! What is wrong with the inputs of the task `http`, beyond what their types say. Pure.
+
+use super::{Http, Load};
+use crate::scalar::Count;
+use crate::schema::Problem;
+use crate::task::load::{MAX_CONNECTIONS, Order, id_problem, rate_problem};
+
+impl Http {
+    pub(crate) fn validate(&self) -> Vec<Problem> {
+        let mut problems = self.common.keys();
+        for (id, endpoint) in &self.endpoints {
+            let place = format!("endpoints.{id}");
+            problems.extend(id_problem(id).map(|message| Problem::at("endpoints", message)));
+            problems.extend(endpoint.load.keys().into_iter().map(|problem| problem.under(&place)));
+        }
+        problems.extend(self.order_problems());
+        if self.order() == Order::SideBySide {
+            problems.push(Problem::at("endpointsOrder", "is sideBySide, which is not offered yet: take sequence"));
+        }
+        let own = self.common.contradictions();
+        if !own.is_empty() {
+            problems.extend(own);
+            return problems;
+        }
+        for part in self.parts() {
+            let place = part.endpoint.as_ref().map(|id| format!("endpoints.{id}")).unwrap_or_default();
+            let found = part.load.missing().into_iter().chain(part.load.contradictions());
+            for problem in found.map(|problem| problem.under(&place)) {
+                // What an endpoint says wrongly is said once.
+                if !problems.iter().any(|said| said.path == problem.path) {
+                    problems.push(problem);
+                }
+            }
+        }
+        problems
+    }
+
+    fn order_problems(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.endpoints.is_empty() && self.endpoints_order.is_some() {
+            problems.push(Problem::at("endpointsOrder", "means nothing without endpoints"));
+        }
+        for (id, endpoint) in &self.endpoints {
+            let place = |key: &str| format!("endpoints.{id}.{key}");
+            match (self.order(), endpoint.weight) {
+                (Order::Sequence, Some(weight)) => {
+                    let message = format!("is {}, which means nothing without endpointsOrder: sideBySide", weight.0);
+                    problems.push(Problem::at(&place("weight"), message));
+                }
+                (Order::SideBySide, Some(Count(weight))) if weight == 0 || weight > MAX_WEIGHT => {
+                    problems
+                        .push(Problem::at(&place("weight"), format!("must be from 1 to {MAX_WEIGHT}, got {weight}")));
+                }
+                (Order::Sequence | Order::SideBySide, _) => {}
+            }
+            if self.order() == Order::SideBySide {
+                let keys = endpoint.load.keys_of_time().into_iter();
+                problems.extend(keys.map(|key| {
+                    let message = "belongs to the load that all endpoints share side by side: set it for the task";
+                    Problem::at(&place(key), message)
+                }));
+            }
+        }
+        if let (Order::SideBySide, Some(concurrency)) = (self.order(), self.common.concurrency) {
+            let message = format!("is {}, but endpoints side by side share a rate: set qps", concurrency.0);
+            problems.push(Problem::at("concurrency", message));
+        }
+        problems
+    }
+}
+
+/// The largest weight of an endpoint.
+const MAX_WEIGHT: u64 = 10_000;
+
+impl Load {
+    /// What is wrong with single keys.
+    fn keys(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut problem = |key: &str, message: String| problems.push(Problem::at(key, message));
+        if let Some(url) = self.url.as_ref().map(|url| url.0.trim()).filter(|url| !url.is_empty()) {
+            let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+            if rest.is_none_or(|rest| rest.is_empty() || rest.starts_with('/')) {
+                problem("url", format!("must begin with http:// or https:// and name a host, got `{url}`"));
+            }
+        }
+        if let Some(message) = self.qps.and_then(|qps| rate_problem(qps.0)) {
+            problem("qps", message);
+        }
+        if self.num_requests == Some(Count(0)) {
+            problem("numRequests", "must be at least 1, got 0".to_owned());
+        }
+        for (key, number) in [("connections", self.connections), ("concurrency", self.concurrency)] {
+            if let Some(Count(number)) = number.filter(|n| n.0 == 0 || n.0 > MAX_CONNECTIONS) {
+                problem(key, format!("must be from 1 to {MAX_CONNECTIONS}, got {number}"));
+            }
+        }
+        for (key, duration) in [("duration", self.duration), ("timeout", self.timeout)] {
+            if duration.is_some_and(|duration| duration.0.is_zero()) {
+                problem(key, "must be longer than 0s".to_owned());
+            }
+        }
+        if self.error_ranges.iter().flatten().any(|range| range.lower.is_none() && range.upper.is_none()) {
+            problem("errorRanges", "has a range with neither lower nor upper".to_owned());
+        }
+        for name in self.headers.keys().filter(|name| !is_token(name)) {
+            problem("headers", format!("has `{name}`, which is not the name of a header"));
+        }
+        if let Some(method) = self.method.as_ref().filter(|method| !is_token(&method.0)) {
+            problem("method", format!("must be an HTTP method such as GET or PUT, got `{}`", method.0));
+        }
+        problems.extend(self.pace.validate());
+        problems
+    }
+
+    /// What no load can do without.
+    fn missing(&self) -> Option<Problem> {
+        let is_missing = self.url.as_ref().is_none_or(|url| url.0.trim().is_empty());
+        let message = "is required: set it to what to request, as in http://httpbin.default/get";
+        is_missing.then(|| Problem::at("url", message))
+    }
+
+    /// Which keys contradict each other.
+    fn contradictions(&self) -> Vec<Problem> {
+        let concurrency = self.concurrency.map(|concurrency| concurrency.0);
+        let mut problems = self.pace.contradictions(self.qps.map(|_| "qps"), concurrency);
+        if let (Some(concurrency), Some(connections)) = (concurrency, self.connections) {
+            let message = format!(
+                "is {concurrency}, which contradicts connections: each request that is under way has one of its own"
+            );
+            if concurrency != connections.0 {
+                problems.push(Problem::at("concurrency", message));
+            }
+        }
+        let ends_at_zero = self.pace.length().is_some() && self.pace.arrivals(0.0, None).last_rate() == Some(0.0);
+        if let (true, Some(requests)) = (ends_at_zero, self.num_requests) {
+            let message = format!(
+                "is {}, which a schedule that ends at 0 requests a second may never reach: set duration instead",
+                requests.0
+            );
+            problems.push(Problem::at("numRequests", message));
+        }
+        problems
+    }
+
+    /// The keys that say when requests are sent, of those that are given.
+    fn keys_of_time(&self) -> Vec<&'static str> {
+        let keys = [
+            ("numRequests", self.num_requests.is_some()),
+            ("duration", self.duration.is_some()),
+            ("qps", self.qps.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("schedule", self.pace.schedule.is_some()),
+            ("arrivals", self.pace.arrivals.is_some()),
+            ("seed", self.pace.seed.is_some()),
+            ("warmupNumRequests", self.pace.warmup_num_requests.is_some()),
+            ("warmupDuration", self.pace.warmup_duration.is_some()),
+        ];
+        keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect()
+    }
+}
+
+/// A token of RFC 9110, section 5.6.2: what names of headers and methods are made of.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}

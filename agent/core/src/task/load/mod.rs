@@ -1,0 +1,24 @@
+//! What all tasks that send load have in common, whatever protocol they speak: when requests are sent, for how long, what
+//! goes before the measurement, and how settings of an endpoint stand over those of the task. What is sent, and the names
+//! of the metrics, are the business of each task.
+
+mod endpoints;
+mod pace;
+mod schedule;
+
+pub use endpoints::{Excludes, Order, id_problem, over};
+pub use pace::{ArrivalKind, Arrivals, Limit, Pace, Timing, WhenBusy};
+pub use schedule::{Rate, Schedule, Stage};
+
+/// The percentiles that are always reported.
+pub const PERCENTILES: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
+/// The most connections that can be asked for.
+pub const MAX_CONNECTIONS: u64 = 65_536;
+/// The highest rate that can be asked for, in requests a second.
+pub const MAX_RATE: f64 = 1e6;
+
+/// What is wrong with a rate, if anything.
+pub fn rate_problem(rate: f64) -> Option<String> {
+    (rate <= 0.0 || rate > MAX_RATE)
+        .then(|| format!("must be above 0 and at most {MAX_RATE} requests a second, got {rate}"))
+}

@@ -1,0 +1,102 @@
+//! From the inputs of the task `http` to a plan of the load engine, with what only the agent can see: files.
+
+use std::path::PathBuf;
+
+use iter8_core::task::http::Load;
+use iter8_core::task::load::Timing;
+use iter8_load::{Plan, Share, StatusRange, Target};
+use url::Url;
+
+use crate::tasks::TaskError;
+use crate::tasks::load::timing;
+
+/// The load that the inputs ask for, and the URL for showing.
+pub(super) async fn plan(inputs: &Load) -> Result<(Plan, Url), TaskError> {
+    let input =
+        |key: &'static str| move |source: Box<dyn std::error::Error + Send + Sync>| TaskError::Input { key, source };
+    let text = inputs.url.as_ref().map(|url| url.0.trim()).unwrap_or_default();
+    let url: Url = text.parse().map_err(|error: url::ParseError| input("http.url")(error.into()))?;
+    let mut target = Target::get(url.clone());
+    target.method =
+        inputs.method().parse().map_err(|error: http::method::InvalidMethod| input("http.method")(error.into()))?;
+    target.body = body(inputs).await?.into();
+    let headers = inputs.headers.iter().map(|(name, value)| (name.as_str(), value.0.as_str()));
+    let content_type = inputs.content_type.as_ref().map(|kind| ("content-type", kind.0.as_str()));
+    for (name, value) in content_type.into_iter().chain(headers) {
+        let name = http::HeaderName::try_from(name).map_err(|error| input("http.headers")(error.into()))?;
+        let mut value = http::HeaderValue::try_from(value).map_err(|error| input("http.headers")(error.into()))?;
+        value.set_sensitive(true);
+        target.headers.insert(name, value);
+    }
+    let timing: Timing = inputs.timing();
+    let plan = Plan {
+        target,
+        arrivals: timing::arrivals(&timing.arrivals),
+        limit: timing::limit(timing.limit),
+        warmup: timing.warmup.map(timing::limit),
+        connections: u32::try_from(inputs.connections()).unwrap_or(u32::MAX),
+        streams: Plan::STREAMS,
+        timeout: inputs.timeout(),
+        error_ranges: inputs.error_ranges().into_iter().map(|(lower, upper)| StatusRange { lower, upper }).collect(),
+        allow_initial_errors: inputs.allow_initial_errors.is_some_and(|allow| allow.0),
+        share: Share::WHOLE,
+    };
+    Ok((plan, url))
+}
+
+async fn body(inputs: &Load) -> Result<Vec<u8>, TaskError> {
+    match (&inputs.payload_file, &inputs.payload_str) {
+        (Some(path), _) => {
+            let path = PathBuf::from(&path.0);
+            tokio::fs::read(&path).await.map_err(|source| TaskError::Payload { path, source })
+        }
+        (None, Some(text)) => Ok(text.0.clone().into_bytes()),
+        (None, None) => Ok(Vec::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use iter8_load::{Arrivals, Limit, Schedule, WhenBusy};
+
+    use super::*;
+
+    fn inputs(yaml: &str) -> Load {
+        let spec = format!("spec: [{{task: http, with: {yaml}}}]");
+        match iter8_core::Experiment::parse(&spec).unwrap().steps.remove(0).task {
+            iter8_core::Task::Http(http) => http.common,
+            other => panic!("not http: {other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_plan_is_what_the_inputs_say() {
+        let inputs = inputs(
+            "{url: 'http://a/p', duration: 5s, qps: 2.5, connections: 3, payloadStr: x, contentType: text/plain, headers: {X-Tenant: 1}, errorRanges: [{upper: 199}, {lower: 500, upper: 599}]}",
+        );
+        let (plan, url) = plan(&inputs).await.unwrap();
+        assert_eq!(url.as_str(), "http://a/p");
+        assert_eq!((plan.limit, plan.connections), (Limit::Duration(Duration::from_secs(5)), 3));
+        let schedule = Schedule::Constant { rate: 2.5 };
+        assert_eq!(plan.arrivals, Arrivals::Open { schedule, when_busy: WhenBusy::Queue });
+        assert_eq!(plan.target.method, http::Method::POST);
+        assert_eq!(plan.target.headers["x-tenant"], "1");
+        assert_eq!(plan.target.headers["content-type"], "text/plain");
+        assert!(plan.is_error(150) && plan.is_error(503) && !plan.is_error(404));
+    }
+
+    #[tokio::test]
+    async fn a_payload_file_wins_and_must_be_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("body");
+        std::fs::write(&path, "from the file").unwrap();
+        let with = |path: &std::path::Path| {
+            inputs(&format!("{{url: 'http://a', payloadStr: x, payloadFile: '{}'}}", path.display()))
+        };
+        assert_eq!(plan(&with(&path)).await.unwrap().0.target.body, "from the file");
+        let error = plan(&with(&directory.path().join("none"))).await.unwrap_err();
+        assert!(matches!(error, TaskError::Payload { .. }), "{error}");
+    }
+}

@@ -1,0 +1,6 @@
+//! What the tasks that send load have in common: from settings to a plan in time, and from a report to metrics. What is
+//! sent is the business of each task.
+
+pub(super) mod metrics;
+pub(super) mod timing;
+pub(super) mod words;

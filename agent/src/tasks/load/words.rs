@@ -1,0 +1,33 @@
+//! What a load says of itself in words: how far it is, and what it did.
+
+use std::time::Duration;
+
+use iter8_load::{Progress, Report};
+
+use super::metrics::millis;
+
+/// What a load did, in a sentence.
+pub(crate) fn summary(report: &Report) -> String {
+    let errors = report.error_count();
+    let rate = report.completed as f64 / report.elapsed.as_secs_f64().max(1e-9);
+    let mut text = format!(
+        "{} requests in {:.1} s ({rate:.0}/s), {errors} errors",
+        report.completed,
+        report.elapsed.as_secs_f64()
+    );
+    if let Some((kind, detail)) = report.errors.iter().max_by_key(|(_, detail)| detail.count) {
+        text += &format!(" ({kind} × {})", detail.count);
+    }
+    if report.dropped + report.censored > 0 {
+        text += &format!(", {} not sent, {} without end", report.dropped, report.censored);
+    }
+    text
+}
+
+/// How far a load is.
+pub(crate) fn shown(progress: &Progress) -> String {
+    let quantile =
+        |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} ms", millis(time)));
+    let Progress { offered, completed, errors, p50, p99 } = *progress;
+    format!("{completed} of {offered} requests, {errors} errors, p50 {}, p99 {}", quantile(p50), quantile(p99))
+}
