@@ -148,19 +148,21 @@ async fn call_http1(
 ) -> Result<Answer, CallError> {
     let mut sent = now;
     loop {
-        let mut current = match connection.take() {
+        let current = match connection {
             Some(current) => current,
             None => {
                 // In a box, because it is rare and would make every call as large as a handshake.
                 let made = Box::pin(means.dialer.dial()).await?;
                 *dialed += 1;
                 sent = Instant::now();
-                http1::Connection::new(made.stream)
+                connection.insert(http1::Connection::new(made.stream))
             }
         };
         match current.call(request, &means.scratch, sent, is_error).await {
             Ok(answer) => {
-                *connection = answer.reusable.then_some(current);
+                if !answer.reusable {
+                    *connection = None;
+                }
                 return Ok(answer);
             }
             // The server closed a connection at rest in the very instant in which the request was sent. Nothing was
@@ -169,7 +171,10 @@ async fn call_http1(
                 if current.is_used()
                     && request.is_idempotent
                     && error.is_unanswered
-                    && matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset) => {}
+                    && matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset) =>
+            {
+                *connection = None;
+            }
             Err(error) => return Err(error),
         }
     }
