@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use crate::budget::Budget;
 use crate::call::{Answer, CallError};
 use crate::carrier::{Carrier, Means, Requests};
 use crate::dial::Dialer;
@@ -42,14 +43,27 @@ pub(crate) struct Due {
 pub(crate) struct Queue {
     pub(crate) due: VecDeque<Due>,
     pub(crate) parked: VecDeque<Rc<Lane>>,
-    /// In a closed load: how many more requests a free lane may take, and until when.
-    pub(crate) closed: Option<(u64, Option<Instant>)>,
+    /// In a closed load: what a free lane may take.
+    pub(crate) closed: Option<Closed>,
     pub(crate) started: u64,
     pub(crate) in_flight: usize,
     /// Whoever waits for `in_flight` to become zero.
     drained: Option<Waker>,
     /// Whoever waits for so many requests to have ended.
     pub(crate) answered: Option<(u64, Waker)>,
+}
+
+/// Requests of a closed load, which a lane takes as soon as it is free.
+pub(crate) enum Closed {
+    /// A number of them.
+    Requests {
+        /// What other workers may take as well.
+        budget: Arc<Budget>,
+        /// What was taken of it, and by no lane yet.
+        left: u64,
+    },
+    /// As many as there come until then.
+    Until(Instant),
 }
 
 /// One lane as the worker sees it.
@@ -179,10 +193,10 @@ impl Queue {
     fn take(&mut self, now: Instant) -> Option<Ticket> {
         let ticket = match &mut self.closed {
             None => Ticket { due: Some(self.due.pop_front()?) },
-            Some((0, _)) => return None,
-            Some((_, Some(until))) if now >= *until => return None,
-            Some((left, _)) => {
-                *left -= 1;
+            Some(closed) => {
+                if !closed.take(now) {
+                    return None;
+                }
                 Ticket { due: None }
             }
         };
@@ -193,9 +207,7 @@ impl Queue {
 
     /// Whether no lane may take anything that is not due yet.
     pub(crate) fn is_exhausted(&self) -> bool {
-        let may_take =
-            |(left, until): (u64, Option<Instant>)| left > 0 && until.is_none_or(|until| Instant::now() < until);
-        !self.closed.is_some_and(may_take)
+        self.closed.as_ref().is_none_or(Closed::is_exhausted)
     }
 
     /// How many requests have ended.
@@ -211,13 +223,44 @@ impl Queue {
     /// Gives due requests to lanes that wait, the one that has waited longest first.
     pub(crate) fn hand_over(&mut self) {
         let now = Instant::now();
-        while !self.parked.is_empty()
+        while self.hand_over_one(now) {}
+    }
+
+    /// Gives a due request to a lane that waits, if there are both.
+    pub(crate) fn hand_over_one(&mut self, now: Instant) -> bool {
+        if !self.parked.is_empty()
             && let Some(ticket) = self.take(now)
             && let Some(lane) = self.parked.pop_front()
         {
             lane.is_parked.set(false);
             lane.handed.set(Some(ticket));
             lane.wake();
+            return true;
+        }
+        false
+    }
+}
+
+impl Closed {
+    /// Takes a request at the time `now`, if there is one.
+    fn take(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Requests { budget, left } => {
+                if *left == 0 {
+                    *left = budget.take_some();
+                }
+                let is_one = *left > 0;
+                *left -= u64::from(is_one);
+                is_one
+            }
+            Self::Until(until) => now < *until,
+        }
+    }
+
+    fn is_exhausted(&self) -> bool {
+        match self {
+            Self::Requests { budget, left } => *left == 0 && budget.is_empty(),
+            Self::Until(until) => Instant::now() >= *until,
         }
     }
 }

@@ -11,6 +11,7 @@
 //! Nothing here knows of experiments or Kubernetes.
 #![warn(missing_docs)]
 
+mod budget;
 mod call;
 mod carrier;
 mod clock;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::budget::Budget;
 use crate::carrier::{Means, Requests};
 use crate::dial::{Dialer, Route};
 use crate::error::LoadError;
@@ -143,10 +144,11 @@ impl Crew {
     /// Runs one load on all workers.
     async fn run(&mut self, plan: &Plan, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, LoadError> {
         let start = Instant::now() + LEAD;
+        let budget = Arc::new(Budget::new(plan.offered()));
         let parts = u32::try_from(self.phases.len()).unwrap_or(1);
         for (phase, plan) in self.phases.iter().zip(plan.split(parts)) {
             // A worker that has ended has said why; that is found below.
-            let _ = phase.send(Phase { plan, start });
+            let _ = phase.send(Phase { plan, start, budget: budget.clone() });
         }
         let offered = plan.offered();
         let mut state: Vec<(u64, u64, Histogram)> = vec![Default::default(); self.phases.len()];

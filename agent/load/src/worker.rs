@@ -1,5 +1,6 @@
 //! One worker: sends its share of a load from a thread of its own and has what comes back recorded, sharing nothing with
-//! other workers. When requests are due is decided by the plan, how they travel by the lanes.
+//! other workers but the number of requests of a closed load. When requests are due is decided by the plan, how they
+//! travel by the lanes.
 
 use std::io;
 use std::pin::pin;
@@ -11,11 +12,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Budget;
 use crate::carrier::Requests;
 use crate::clock::{self, Alarm};
 use crate::dial::{Dialer, Route};
 use crate::histogram::Histogram;
-use crate::lane::{Due, Lane, Shared, carry};
+use crate::lane::{Closed, Due, Lane, Shared, carry};
 use crate::linger::linger;
 use crate::plan::{Arrivals, Limit, Plan, WhenBusy};
 use crate::recorder::Recorder;
@@ -38,6 +40,8 @@ pub(crate) struct Job {
 pub(crate) struct Phase {
     pub(crate) plan: Plan,
     pub(crate) start: Instant,
+    /// What a closed load by number shares among the workers in place of its shares.
+    pub(crate) budget: Arc<Budget>,
 }
 
 /// What a worker tells.
@@ -52,9 +56,9 @@ pub(crate) enum News {
 pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How long a run that is stopped waits for requests under way.
 const STOP_GRACE: Duration = Duration::from_secs(5);
-/// Connections of a closed load are made over at most this time, so that the target feels no burst.
+/// The lanes of a closed load begin over at most this time, so that the target feels no burst.
 const STAGGER: Duration = Duration::from_secs(1);
-/// Time between two connections of a closed load, unless there are too many for that.
+/// Time between two lanes of a closed load, unless there are too many for that.
 const STAGGER_STEP: Duration = Duration::from_micros(500);
 /// Requests that are due nearer to each other than this share a wake-up.
 const QUANTUM: Duration = Duration::from_micros(40);
@@ -110,7 +114,7 @@ impl Lanes {
         cancel: &CancellationToken,
         tell: &impl Fn(u64, u64, Histogram),
     ) -> io::Result<Report> {
-        let Phase { plan, start } = phase;
+        let Phase { plan, start, .. } = phase;
         let shared = self.shared.clone();
         shared.start.set(*start);
         shared.error_ranges.borrow_mut().clone_from(&plan.error_ranges);
@@ -122,7 +126,7 @@ impl Lanes {
         }
         let tally = match &plan.arrivals {
             Arrivals::Open { when_busy, .. } => self.send_open(plan, *start, *when_busy, alarm, cancel, tell).await?,
-            Arrivals::Closed => self.send_closed(plan, *start, alarm, cancel, tell).await?,
+            Arrivals::Closed => self.send_closed(phase, alarm, cancel, tell).await?,
         };
         let elapsed = start.elapsed();
         let recorder = std::mem::replace(&mut *shared.recorder.borrow_mut(), Recorder::new());
@@ -214,47 +218,47 @@ impl Lanes {
 
     async fn send_closed(
         &mut self,
-        plan: &Plan,
-        start: Instant,
+        phase: &Phase,
         alarm: &Alarm,
         cancel: &CancellationToken,
         tell: &impl Fn(u64, u64, Histogram),
     ) -> io::Result<Tally> {
-        let (requests, end) = match plan.limit {
-            Limit::Requests(_) => (plan.offered(), None),
-            Limit::Duration(duration) => (u64::MAX, Some(start + duration)),
+        let Phase { plan, start, budget } = phase;
+        let (closed, end) = match plan.limit {
+            Limit::Requests(_) => (Closed::Requests { budget: budget.clone(), left: 0 }, None),
+            Limit::Duration(duration) => (Closed::Until(*start + duration), Some(*start + duration)),
         };
         let mut tally = Tally::default();
         let mut house = House::new(plan)?;
-        alarm.wait_until(start).await?;
-        {
-            let mut queue = self.shared.queue.borrow_mut();
-            queue.closed = Some((requests, end));
-            queue.hand_over();
-        }
-        let missing = (plan.lanes() as usize).saturating_sub(self.all.len());
-        let step = (STAGGER / u32::try_from(missing.max(1)).unwrap_or(u32::MAX)).min(STAGGER_STEP);
-        let mut grown = 0;
+        alarm.wait_until(*start).await?;
+        self.shared.queue.borrow_mut().closed = Some(closed);
+        // Lanes begin one after another, those that were made before the measurement as well.
+        let step = (STAGGER / plan.lanes().max(1)).min(STAGGER_STEP);
+        let (mut begun, mut next) = (0, *start);
         let shared = self.shared.clone();
         let mut lingering = pin!(linger(&shared));
         loop {
             if self.shared.queue.borrow().is_exhausted() {
                 break;
             }
-            let growing = self.all.len() < plan.lanes() as usize;
-            if growing {
-                self.grow(plan);
-                grown += 1;
+            let is_beginning = begun < plan.lanes();
+            let now = Instant::now();
+            if is_beginning && now >= next {
+                let handed = self.shared.queue.borrow_mut().hand_over_one(now);
+                begun = if handed || self.grow(plan) { begun + 1 } else { plan.lanes() };
+                // Whoever is late makes up for it, but not all at once.
+                next = (next + step).max(now + step / 2);
+                continue;
             }
-            let wake = if growing { Some(start + step * grown) } else { end };
+            let wake = if is_beginning { Some(next) } else { end };
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => {
                     tally.interrupted = true;
                     break;
                 }
-                waited = until(alarm, wake.unwrap_or(start)), if wake.is_some() => waited?,
-                () = self.shared.drained(), if !growing => {}
+                waited = until(alarm, wake.unwrap_or(*start)), if wake.is_some() => waited?,
+                () = self.shared.drained(), if !is_beginning => {}
                 never = &mut lingering => match never {},
                 ticked = house.tick() => {
                     ticked?;
@@ -262,9 +266,10 @@ impl Lanes {
                 }
             }
         }
-        let left = self.shared.queue.borrow_mut().closed.take().map_or(0, |(left, _)| left);
-        if tally.interrupted && end.is_none() {
-            tally.dropped = left;
+        if let Some(Closed::Requests { budget, left }) = self.shared.queue.borrow_mut().closed.take()
+            && tally.interrupted
+        {
+            tally.dropped = left + budget.take_all();
         }
         let mut tally = self.drain(plan, None, tally, cancel, &mut house, tell).await?;
         tally.offered = self.shared.queue.borrow().started + tally.dropped;

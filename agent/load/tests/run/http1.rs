@@ -6,17 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use iter8_load::{Arrivals, ErrorKind, Outcome, Plan, Report};
+use iter8_load::{ErrorKind, Outcome, Plan, Report};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::plans::{one_by_one, plan, ran};
+use crate::plans::{closed, one_by_one, plan, ran};
 use crate::server::raw::{Raw, ok};
 use crate::server::web::{Behaviour, Server};
-
-/// As many requests under way at any time as there are connections.
-fn closed(url: &str, requests: u64, connections: u32) -> Plan {
-    Plan { arrivals: Arrivals::Closed, connections, ..plan(url, requests, 1.0) }
-}
 
 fn post(mut plan: Plan, body: impl Into<Bytes>) -> Plan {
     plan.target.method = Method::POST;

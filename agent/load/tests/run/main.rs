@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod closed;
 mod differential;
 mod http1;
 mod plans;

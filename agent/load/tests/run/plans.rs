@@ -22,9 +22,14 @@ pub(crate) fn plan(url: &str, requests: u64, rate: f64) -> Plan {
     }
 }
 
+/// So many requests, as many of them under way at any time as there are connections.
+pub(crate) fn closed(url: &str, requests: u64, connections: u32) -> Plan {
+    Plan { arrivals: Arrivals::Closed, connections, ..plan(url, requests, 1.0) }
+}
+
 /// So many requests over one connection, each sent when the one before has ended.
 pub(crate) fn one_by_one(url: &str, requests: u64) -> Plan {
-    Plan { arrivals: Arrivals::Closed, connections: 1, ..plan(url, requests, 1.0) }
+    closed(url, requests, 1)
 }
 
 pub(crate) async fn ran(plan: &Plan) -> Report {
