@@ -76,7 +76,7 @@ impl Dialer {
         Self { route, addresses: tokio::sync::OnceCell::const_new(), next: Cell::new(first) }
     }
 
-    /// Makes a connection. Addresses are looked up once.
+    /// Makes a connection. Addresses are looked up once; when one of them refuses, the next is tried.
     pub(crate) async fn dial(&self) -> Result<Dialed, CallError> {
         let Route { host, port, tls, http2 } = &self.route;
         let resolve = async || {
@@ -87,11 +87,15 @@ impl Dialer {
         let addresses = self.addresses.get_or_try_init(resolve).await?;
         let number = self.next.get();
         self.next.set(number.wrapping_add(1));
-        let stream = TcpStream::connect(addresses[number % addresses.len()]).await.map_err(|error| {
-            let kind =
-                if error.kind() == io::ErrorKind::ConnectionRefused { ErrorKind::Refused } else { ErrorKind::Connect };
-            CallError::new(kind, &error)
-        })?;
+        let mut connected = Err(CallError::without_detail(ErrorKind::Resolve));
+        for offset in 0..addresses.len() {
+            let address = addresses[number.wrapping_add(offset) % addresses.len()];
+            connected = TcpStream::connect(address).await.map_err(|error| not_connected(&error));
+            if connected.is_ok() {
+                break;
+            }
+        }
+        let stream = connected?;
         // Small requests must not wait for the answer to the one before.
         stream.set_nodelay(true).map_err(|error| CallError::new(ErrorKind::Connect, &error))?;
         let Some((connector, name)) = tls else { return Ok(Dialed { stream: Stream::Plain(stream), http2: *http2 }) };
@@ -100,6 +104,11 @@ impl Dialer {
         let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Dialed { stream: Stream::Tls(Box::new(stream)), http2 })
     }
+}
+
+fn not_connected(error: &io::Error) -> CallError {
+    let is_refused = error.kind() == io::ErrorKind::ConnectionRefused;
+    CallError::new(if is_refused { ErrorKind::Refused } else { ErrorKind::Connect }, error)
 }
 
 impl AsyncRead for Stream {
@@ -216,5 +225,30 @@ mod trust {
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
             self.0.signature_verification_algorithms.supported_schemes()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn when_an_address_refuses_the_next_is_tried() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let open = listener.local_addr().unwrap();
+        // The same port of another address, at which nothing listens.
+        let shut = SocketAddr::from(([127, 0, 0, 2], open.port()));
+        let dialer = |addresses| {
+            let route = Route::new(&Target::get("http://shop.test/".parse().unwrap())).unwrap();
+            Dialer { route, addresses: tokio::sync::OnceCell::new_with(Some(addresses)), next: Cell::new(0) }
+        };
+        for addresses in [vec![shut, open], vec![open, shut]] {
+            let dialer = dialer(addresses);
+            for _ in 0..4 {
+                assert!(dialer.dial().await.is_ok());
+            }
+        }
+        let error = dialer(vec![shut, shut]).dial().await.err().unwrap();
+        assert_eq!(error.kind, ErrorKind::Refused);
     }
 }
