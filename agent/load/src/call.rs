@@ -4,20 +4,40 @@ use std::error::Error;
 use std::io;
 use std::time::Instant;
 
+use crate::grpc::Code;
 use crate::report::{ErrorKind, SAMPLE_BYTES};
 
 /// An answer, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) status: u16,
+    pub(crate) status: Status,
+    /// Whether the status is an error, by the plan or by the protocol.
+    pub(crate) is_error: bool,
     /// When the request was handed to the connection.
     pub(crate) sent: Instant,
     /// When the last byte of the answer was there.
     pub(crate) done: Instant,
-    /// The first bytes of the content, if the status is an error.
+    /// The first bytes of the content, or a message that came with the status, if that is an error.
     pub(crate) sample: Sample,
     /// Whether another request may follow on the connection.
     pub(crate) reusable: bool,
+}
+
+/// How the target says that it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Http(u16),
+    Grpc(Code),
+}
+
+impl Status {
+    /// What it is when it is an error.
+    pub(crate) const fn error_kind(self) -> ErrorKind {
+        match self {
+            Self::Http(status) => ErrorKind::Status(status),
+            Self::Grpc(code) => ErrorKind::Grpc(code),
+        }
+    }
 }
 
 /// The first bytes of some content. Takes no memory while empty.
@@ -56,6 +76,16 @@ impl CallError {
 
     pub(crate) const fn without_detail(kind: ErrorKind) -> Self {
         Self { kind, detail: String::new(), is_unanswered: true }
+    }
+
+    /// The same error of a call of gRPC, for which some have a status.
+    pub(crate) fn in_grpc(self) -> Self {
+        match self.kind {
+            ErrorKind::Timeout => {
+                Self { kind: ErrorKind::Grpc(Code::DeadlineExceeded), detail: "no status in time".to_owned(), ..self }
+            }
+            _ => self,
+        }
     }
 
     /// What a failed read or write on a connection was.

@@ -1,21 +1,22 @@
 //! How one request at a time travels, by each protocol. Which request, and when, is the lane's business.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::call::{Answer, CallError};
 use crate::dial::Dialer;
+use crate::grpc;
 use crate::http1::{self, Scratch};
 use crate::http2;
+use crate::plan::Plan;
 use crate::report::ErrorKind;
-use crate::target::{Protocol, Target};
+use crate::target::Protocol;
 
 /// The request of a load, prepared for its protocol.
 pub(crate) enum Requests {
     Http1(http1::Prepared),
     Http2(Box<http2::Prepared>),
+    Grpc(Box<grpc::Prepared>),
 }
 
 /// What carries the requests of a lane.
@@ -27,72 +28,61 @@ pub(crate) enum Carrier {
         dialed: u64,
         is_new: bool,
     },
-    /// A stream of the session with this number.
-    Http2(usize),
+    /// Streams of a session, one after another.
+    Http2(http2::Link),
+    /// Calls over streams of a session, one after another.
+    Grpc(grpc::Caller),
 }
 
 /// What all lanes of a worker send with.
 pub(crate) struct Means {
     pub(crate) dialer: Dialer,
     pub(crate) requests: Arc<Requests>,
-    pub(crate) sessions: Sessions,
+    pub(crate) sessions: http2::Sessions,
+    /// Messages of gRPC that went there and came back.
+    pub(crate) messages: grpc::Counts,
     scratch: Scratch,
 }
 
 impl Means {
     pub(crate) fn new(dialer: Dialer, requests: Arc<Requests>) -> Self {
-        Self { dialer, requests, sessions: Sessions::default(), scratch: Scratch::default() }
+        let (sessions, messages) = Default::default();
+        Self { dialer, requests, sessions, messages, scratch: Scratch::default() }
+    }
+
+    /// The carrier of the lane `number` of a load.
+    pub(crate) fn carrier(&self, number: usize, plan: &Plan) -> Carrier {
+        let link = || self.sessions.link(number % (plan.connections as usize).max(1));
+        match &*self.requests {
+            Requests::Http1(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
+            Requests::Http2(_) => Carrier::Http2(link()),
+            Requests::Grpc(_) => Carrier::Grpc(grpc::Caller::new(link(), plan.share.numbered(number as u64))),
+        }
     }
 }
-
-/// The HTTP/2 sessions of a worker.
-#[derive(Default)]
-pub(crate) struct Sessions(RefCell<Vec<Rc<http2::Session>>>);
 
 impl Requests {
-    /// Prepares what a target stands for.
+    /// Prepares what the target of a plan stands for.
     ///
     /// # Errors
-    /// In words, when its URL cannot be sent.
-    pub(crate) fn new(target: &Target) -> Result<Self, String> {
-        let message = target.message()?;
-        match target.protocol {
+    /// In words, when it cannot be sent.
+    pub(crate) fn new(plan: &Plan) -> Result<Self, String> {
+        let message = plan.target.message()?;
+        match &plan.target.protocol {
             Protocol::Http1 => Ok(Self::Http1(http1::Prepared::new(&message))),
             Protocol::Http2 => Ok(Self::Http2(Box::new(http2::Prepared::new(&message)))),
-            Protocol::Grpc(_) => Err("gRPC cannot be sent yet".to_owned()),
+            Protocol::Grpc(call) => Ok(Self::Grpc(Box::new(grpc::Prepared::new(&message, call, plan.timeout)?))),
         }
-    }
-
-    /// The carrier of the lane `number` of a load over so many connections.
-    pub(crate) fn carrier(&self, number: usize, connections: usize) -> Carrier {
-        match self {
-            Self::Http1(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
-            Self::Http2(_) => Carrier::Http2(number % connections.max(1)),
-        }
-    }
-}
-
-impl Sessions {
-    fn session(&self, number: usize) -> Rc<http2::Session> {
-        let mut sessions = self.0.borrow_mut();
-        while sessions.len() <= number {
-            sessions.push(Rc::default());
-        }
-        sessions[number].clone()
-    }
-
-    /// How often sessions were made anew.
-    pub(crate) fn reconnects(&self) -> u64 {
-        self.0.borrow().iter().map(|session| session.reconnects()).sum()
     }
 }
 
 impl Carrier {
-    /// Sends the request at the time `now` and reads its answer to the end, on a new connection when there is none that is
+    /// Sends the request that `number` others of the load come before, at the time `now`, and reads its answer to the end, on a new connection when there is none that is
     /// still open. `rested` says whether time has passed since the request before, in which the target may have closed it.
     pub(crate) async fn call(
         &mut self,
         means: &Means,
+        number: u64,
         now: Instant,
         rested: bool,
         is_error: &impl Fn(u16) -> bool,
@@ -107,11 +97,9 @@ impl Carrier {
                 }
                 call_http1(connection, dialed, means, request, now, is_error).await
             }
-            (Self::Http2(number), Requests::Http2(request)) => {
-                let session = means.sessions.session(*number);
-                Box::pin(session.call(&means.dialer, request, is_error)).await
-            }
-            (Self::Http1 { .. }, Requests::Http2(_)) | (Self::Http2(_), Requests::Http1(_)) => {
+            (Self::Http2(link), Requests::Http2(request)) => request.call(link, &means.dialer, is_error).await,
+            (Self::Grpc(caller), Requests::Grpc(request)) => caller.call(request, number, means).await,
+            (Self::Http1 { .. } | Self::Http2(_) | Self::Grpc(_), _) => {
                 Err(CallError::without_detail(ErrorKind::Protocol))
             }
         }
@@ -122,7 +110,7 @@ impl Carrier {
         match self {
             Self::Http1 { connection, .. } => *connection = None,
             // The session knows itself whether it has ended.
-            Self::Http2(_) => {}
+            Self::Http2(_) | Self::Grpc(_) => {}
         }
     }
 
@@ -133,7 +121,7 @@ impl Carrier {
                 let first = u64::from(*dialed > 0 && std::mem::take(is_new));
                 std::mem::take(dialed).saturating_sub(first)
             }
-            Self::Http2(_) => 0,
+            Self::Http2(_) | Self::Grpc(_) => 0,
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
-use crate::call::{Answer, CallError};
+use crate::call::{Answer, CallError, Status};
 use crate::carrier::{Carrier, Means, Requests};
 use crate::dial::Dialer;
-use crate::plan::StatusRange;
+use crate::grpc::Code;
+use crate::plan::{Share, StatusRange};
 use crate::recorder::{Recorder, Times};
 use crate::report::{ErrorKind, Outcome};
 
@@ -45,6 +47,8 @@ pub(crate) struct Queue {
     pub(crate) parked: VecDeque<Rc<Lane>>,
     /// In a closed load: what a free lane may take.
     pub(crate) closed: Option<Closed>,
+    /// Which part of the load this is.
+    pub(crate) share: Share,
     pub(crate) started: u64,
     pub(crate) in_flight: usize,
     /// Whoever waits for `in_flight` to become zero.
@@ -59,8 +63,8 @@ pub(crate) enum Closed {
     Requests {
         /// What other workers may take as well.
         budget: Arc<Budget>,
-        /// What was taken of it, and by no lane yet.
-        left: u64,
+        /// The numbers of what was taken of it, and by no lane yet.
+        left: Range<u64>,
     },
     /// As many as there come until then.
     Until(Instant),
@@ -82,6 +86,8 @@ pub(crate) struct Lane {
 /// A request that is to be sent.
 #[derive(Clone, Copy, Debug)]
 struct Ticket {
+    /// How many requests of the load were given out before it.
+    number: u64,
     /// None for as soon as a lane is free.
     due: Option<Due>,
 }
@@ -94,6 +100,7 @@ impl Shared {
                 due: VecDeque::new(),
                 parked: VecDeque::new(),
                 closed: None,
+                share: Share::WHOLE,
                 started: 0,
                 in_flight: 0,
                 drained: None,
@@ -152,8 +159,8 @@ impl Shared {
         let (outcome, sent, done) = match result {
             Ok(answer) => {
                 recorder.count_status(answer.status);
-                let outcome = if self.is_error(answer.status) {
-                    recorder.count_error(ErrorKind::Status(answer.status), Some(answer.sample.text()));
+                let outcome = if answer.is_error {
+                    recorder.count_error(answer.status.error_kind(), Some(answer.sample.text()));
                     Outcome::ErrorStatus
                 } else {
                     Outcome::Success
@@ -161,6 +168,12 @@ impl Shared {
                 (outcome, answer.sent, answer.done)
             }
             Err(error) => {
+                let error = if let Requests::Grpc(_) = &*self.means.requests {
+                    recorder.count_status(Status::Grpc(Code::of(error.kind)));
+                    error.in_grpc()
+                } else {
+                    error
+                };
                 recorder.count_error(error.kind, Some(error.detail));
                 (Outcome::Failure, taken, Instant::now())
             }
@@ -191,14 +204,10 @@ impl Shared {
 impl Queue {
     /// The next request, if there is one at the time `now`.
     fn take(&mut self, now: Instant) -> Option<Ticket> {
+        let number = self.share.numbered(self.started);
         let ticket = match &mut self.closed {
-            None => Ticket { due: Some(self.due.pop_front()?) },
-            Some(closed) => {
-                if !closed.take(now) {
-                    return None;
-                }
-                Ticket { due: None }
-            }
+            None => Ticket { number, due: Some(self.due.pop_front()?) },
+            Some(closed) => Ticket { number: closed.take(now, number)?, due: None },
         };
         self.started += 1;
         self.in_flight += 1;
@@ -242,24 +251,22 @@ impl Queue {
 }
 
 impl Closed {
-    /// Takes a request at the time `now`, if there is one.
-    fn take(&mut self, now: Instant) -> bool {
+    /// Takes a request at the time `now`, if there is one: its number in the load, or `next` where nobody counts them all.
+    fn take(&mut self, now: Instant, next: u64) -> Option<u64> {
         match self {
             Self::Requests { budget, left } => {
-                if *left == 0 {
+                if left.is_empty() {
                     *left = budget.take_some();
                 }
-                let is_one = *left > 0;
-                *left -= u64::from(is_one);
-                is_one
+                left.next().map(|number| budget.share.numbered(number))
             }
-            Self::Until(until) => now < *until,
+            Self::Until(until) => (now < *until).then_some(next),
         }
     }
 
     fn is_exhausted(&self) -> bool {
         match self {
-            Self::Requests { budget, left } => *left == 0 && budget.is_empty(),
+            Self::Requests { budget, left } => left.is_empty() && budget.is_empty(),
             Self::Until(until) => Instant::now() >= *until,
         }
     }
@@ -311,7 +318,7 @@ pub(crate) async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carri
         lane.began.set(Some(taken));
         let is_error = |status| shared.is_error(status);
         let result = {
-            let call = carrier.call(&shared.means, taken, !at_once, &is_error);
+            let call = carrier.call(&shared.means, ticket.number, taken, !at_once, &is_error);
             lane.guarded(pin!(call)).await
         };
         if result.is_err() {

@@ -87,6 +87,11 @@ pub struct Share {
 impl Share {
     /// The whole load.
     pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// The number in the whole load of the one that has this number in the share.
+    pub(crate) const fn numbered(self, number: u64) -> u64 {
+        self.index + self.count * number
+    }
 }
 
 impl StatusRange {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use crate::call::Status;
+use crate::grpc::Code;
 use crate::histogram::Histogram;
 use crate::report::{ErrorKind, Outcome, Report, Second};
 
@@ -16,6 +18,7 @@ pub(crate) struct Recorder {
     error_status: Histogram,
     failure: Histogram,
     statuses: Box<[u64; STATUSES]>,
+    codes: [u64; Code::ALL.len()],
     /// The second that is being counted.
     second: (u64, Second),
     errors: u64,
@@ -52,6 +55,7 @@ impl Recorder {
             error_status: Histogram::default(),
             failure: Histogram::default(),
             statuses: Box::new([0; STATUSES]),
+            codes: [0; Code::ALL.len()],
             second: (0, Second::default()),
             errors: 0,
             unqueued: 0,
@@ -78,8 +82,12 @@ impl Recorder {
     }
 
     /// Counts a status code.
-    pub(crate) fn count_status(&mut self, status: u16) {
-        if let Some(count) = self.statuses.get_mut(usize::from(status)) {
+    pub(crate) fn count_status(&mut self, status: Status) {
+        let count = match status {
+            Status::Http(status) => self.statuses.get_mut(usize::from(status)),
+            Status::Grpc(code) => self.codes.get_mut(usize::from(code.number())),
+        };
+        if let Some(count) = count {
             *count += 1;
         }
     }
@@ -149,6 +157,8 @@ impl Recorder {
         self.report.response = outcomes.into_iter().filter(|(_, histogram)| !histogram.is_empty()).collect();
         let counted = self.statuses.iter().zip(0u16..).filter(|(count, _)| **count > 0);
         self.report.status_codes = counted.map(|(count, status)| (status, *count)).collect();
+        let counted = Code::ALL.into_iter().zip(self.codes).filter(|(_, count)| *count > 0);
+        self.report.grpc_codes = counted.collect();
         self.report
     }
 }

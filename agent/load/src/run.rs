@@ -55,7 +55,7 @@ pub async fn run(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, LoadError> {
     plan.validate()?;
-    let requests = Arc::new(Requests::new(&plan.target).map_err(LoadError::Plan)?);
+    let requests = Arc::new(Requests::new(plan).map_err(LoadError::Plan)?);
     let route = Route::new(&plan.target)?;
     if matches!(plan.limit, Limit::Duration(_)) && !plan.allow_initial_errors {
         first_request(plan, &route, &requests, cancel).await?;
@@ -85,8 +85,8 @@ async fn first_request(
     let local = tokio::task::LocalSet::new();
     let call = local.run_until(async {
         let means = Means::new(Dialer::new(route.clone(), 0), requests.clone());
-        let mut carrier = requests.carrier(0, 1);
-        carrier.call(&means, Instant::now(), false, &|status| plan.is_error(status)).await
+        let mut carrier = means.carrier(0, plan);
+        carrier.call(&means, 0, Instant::now(), false, &|status| plan.is_error(status)).await
     });
     let ended = tokio::select! {
         biased;
@@ -94,7 +94,7 @@ async fn first_request(
         ended = tokio::time::timeout(plan.timeout, call) => ended,
     };
     let reason = match ended {
-        Ok(Ok(answer)) if plan.is_error(answer.status) => ErrorKind::Status(answer.status),
+        Ok(Ok(answer)) if answer.is_error => answer.status.error_kind(),
         Ok(Ok(_)) => return Ok(()),
         Ok(Err(error)) => error.kind,
         Err(_) => ErrorKind::Timeout,
@@ -144,7 +144,7 @@ impl Crew {
     /// Runs one load on all workers.
     async fn run(&mut self, plan: &Plan, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, LoadError> {
         let start = Instant::now() + LEAD;
-        let budget = Arc::new(Budget::new(plan.offered()));
+        let budget = Arc::new(Budget::new(plan.share, plan.offered()));
         let parts = u32::try_from(self.phases.len()).unwrap_or(1);
         for (phase, plan) in self.phases.iter().zip(plan.split(parts)) {
             // A worker that has ended has said why; that is found below.

@@ -120,9 +120,10 @@ impl Lanes {
         shared.error_ranges.borrow_mut().clone_from(&plan.error_ranges);
         *shared.recorder.borrow_mut() = Recorder::new();
         let reconnects_before = shared.means.sessions.reconnects();
+        shared.means.messages.take();
         {
             let mut queue = shared.queue.borrow_mut();
-            (queue.started, queue.closed) = (0, None);
+            (queue.started, queue.closed, queue.share) = (0, None, plan.share);
         }
         let tally = match &plan.arrivals {
             Arrivals::Open { when_busy, .. } => self.send_open(plan, *start, *when_busy, alarm, cancel, tell).await?,
@@ -138,6 +139,7 @@ impl Lanes {
         report.censored = tally.censored;
         report.offered = tally.offered;
         report.reconnects += shared.means.sessions.reconnects() - reconnects_before;
+        (report.messages_sent, report.messages_received) = shared.means.messages.take();
         Ok(report)
     }
 
@@ -147,7 +149,7 @@ impl Lanes {
             return false;
         }
         let lane = Rc::new(Lane::default());
-        let carrier = self.shared.means.requests.carrier(self.all.len(), plan.connections as usize);
+        let carrier = self.shared.means.carrier(self.all.len(), plan);
         self.all.push(lane.clone());
         self.tasks.spawn_local(carry(self.shared.clone(), lane, carrier));
         true
@@ -225,7 +227,7 @@ impl Lanes {
     ) -> io::Result<Tally> {
         let Phase { plan, start, budget } = phase;
         let (closed, end) = match plan.limit {
-            Limit::Requests(_) => (Closed::Requests { budget: budget.clone(), left: 0 }, None),
+            Limit::Requests(_) => (Closed::Requests { budget: budget.clone(), left: 0..0 }, None),
             Limit::Duration(duration) => (Closed::Until(*start + duration), Some(*start + duration)),
         };
         let mut tally = Tally::default();
@@ -269,7 +271,7 @@ impl Lanes {
         if let Some(Closed::Requests { budget, left }) = self.shared.queue.borrow_mut().closed.take()
             && tally.interrupted
         {
-            tally.dropped = left + budget.take_all();
+            tally.dropped = left.end - left.start + budget.take_all();
         }
         let mut tally = self.drain(plan, None, tally, cancel, &mut house, tell).await?;
         tally.offered = self.shared.queue.borrow().started + tally.dropped;

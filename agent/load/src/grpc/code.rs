@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use h2::Reason;
+use http::StatusCode;
+
+use crate::report::ErrorKind;
+
 /// A status code of gRPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -64,6 +69,53 @@ impl Code {
         Self::Unauthenticated,
     ];
 
+    /// What a status line of gRPC says; a number that is no code is `UNKNOWN`, as is what is no number (doc/statuscodes.md,
+    /// "Error parsing returned status").
+    pub(crate) fn parse(value: &[u8]) -> Self {
+        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<usize>().ok());
+        number.and_then(|number| Self::ALL.get(number).copied()).unwrap_or(Self::Unknown)
+    }
+
+    /// The code of an answer without one, by its status of HTTP (doc/http-grpc-status-mapping.md). Where both are given, the
+    /// code of gRPC counts.
+    pub(crate) const fn of_http(status: StatusCode) -> Self {
+        match status.as_u16() {
+            400 | 431 => Self::Internal,
+            401 => Self::Unauthenticated,
+            403 => Self::PermissionDenied,
+            404 => Self::Unimplemented,
+            429 | 502..=504 => Self::Unavailable,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The code of a call whose stream was reset for this reason (PROTOCOL-HTTP2, "Errors").
+    pub(crate) const fn of_reset(reason: Reason) -> Self {
+        match reason {
+            Reason::REFUSED_STREAM => Self::Unavailable,
+            Reason::CANCEL => Self::Cancelled,
+            Reason::ENHANCE_YOUR_CALM => Self::ResourceExhausted,
+            Reason::INADEQUATE_SECURITY => Self::PermissionDenied,
+            _ => Self::Internal,
+        }
+    }
+
+    /// The code of a call that ended without any answer.
+    pub(crate) const fn of(error: ErrorKind) -> Self {
+        match error {
+            ErrorKind::Grpc(code) => code,
+            ErrorKind::Timeout => Self::DeadlineExceeded,
+            ErrorKind::Resolve
+            | ErrorKind::Refused
+            | ErrorKind::Connect
+            | ErrorKind::Tls
+            | ErrorKind::Reset
+            | ErrorKind::Closed => Self::Unavailable,
+            ErrorKind::Protocol => Self::Internal,
+            ErrorKind::Status(_) => Self::Unknown,
+        }
+    }
+
     /// Its number on the wire.
     pub const fn number(self) -> u8 {
         self as u8
@@ -106,5 +158,13 @@ mod tests {
     #[test]
     fn codes_stand_at_their_number() {
         assert!(Code::ALL.iter().zip(0u8..).all(|(code, number)| code.number() == number));
+        assert!(Code::ALL.iter().all(|code| Code::parse(code.number().to_string().as_bytes()) == *code));
+    }
+
+    #[test]
+    fn what_is_no_code_is_unknown() {
+        for value in ["17", "-1", "", "OK", "1000000000000000000000", "\u{fffd}"] {
+            assert_eq!(Code::parse(value.as_bytes()), Code::Unknown, "{value}");
+        }
     }
 }

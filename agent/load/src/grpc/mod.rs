@@ -3,6 +3,12 @@
 
 mod call;
 mod code;
+mod exchange;
+mod frame;
+mod request;
+mod response;
 
 pub use call::{Call, CallNumber, Kind, MadeCall, Make, Messages, StreamRule};
 pub use code::Code;
+pub(crate) use exchange::{Caller, Counts};
+pub(crate) use request::Prepared;

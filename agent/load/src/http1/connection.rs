@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use super::request::Prepared;
 use super::response::{DecodeError, Decoder, Familiar, Head};
-use crate::call::{Answer, CallError, Sample};
+use crate::call::{Answer, CallError, Sample, Status};
 use crate::dial::Stream;
 use crate::report::ErrorKind;
 
@@ -80,7 +80,8 @@ impl Connection {
         self.answers += 1;
         // A response that came before the whole request was sent leaves the rest of it in the way.
         let reusable = head.keep_alive && self.pending.is_empty() && exchange.unsent.is_empty();
-        Ok(Answer { status: head.status, sent, done: Instant::now(), sample: exchange.sample, reusable })
+        let (status, is_error) = (Status::Http(head.status), is_error(head.status));
+        Ok(Answer { status, is_error, sent, done: Instant::now(), sample: exchange.sample, reusable })
     }
 
     /// Whether it has answered before: it may then have been closed in the instant in which a request was sent.

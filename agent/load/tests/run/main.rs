@@ -4,6 +4,8 @@
 
 mod closed;
 mod differential;
+mod grpc;
+mod grpc_odd;
 mod http1;
 mod plans;
 mod server;

@@ -1,0 +1,164 @@
+//! Sessions: when a connection is made, shared, given up and made anew, and what is sent a second time.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use crate::call::CallError;
+use crate::dial::Dialer;
+use crate::report::ErrorKind;
+
+/// So large that a response never waits for the generator to make room.
+const WINDOW: u32 = (1 << 31) - 1;
+
+/// The sessions of a worker, by their number.
+#[derive(Default)]
+pub(crate) struct Sessions(RefCell<Vec<Rc<Session>>>);
+
+/// A connection that is made when it is needed, and made anew when it has ended.
+#[derive(Default)]
+struct Session {
+    sender: Mutex<Option<SendRequest<Bytes>>>,
+    /// How often it was made.
+    made: Cell<u64>,
+    /// The generation that can be used: `made`, or 0 when there is none.
+    open: Cell<u64>,
+    drivers: RefCell<JoinSet<()>>,
+}
+
+/// The way of a lane, which sends one request at a time, to a session.
+pub(crate) struct Link {
+    session: Rc<Session>,
+    /// Its own handle, with the generation that it belongs to.
+    sender: Option<(u64, SendRequest<Bytes>)>,
+}
+
+/// Why an exchange came to no end.
+pub(crate) enum Broken {
+    /// There was no connection to send it on.
+    Connection(CallError),
+    /// Its stream or its connection broke.
+    Stream(h2::Error),
+}
+
+impl Sessions {
+    /// A way to the session with this number.
+    pub(crate) fn link(&self, number: usize) -> Link {
+        let mut sessions = self.0.borrow_mut();
+        while sessions.len() <= number {
+            sessions.push(Rc::default());
+        }
+        Link { session: sessions[number].clone(), sender: None }
+    }
+
+    /// How often sessions were made anew.
+    pub(crate) fn reconnects(&self) -> u64 {
+        self.0.borrow().iter().map(|session| session.made.get().saturating_sub(1)).sum()
+    }
+}
+
+impl Link {
+    /// Has `exchange` send a request and read its response to the end, a second time if nobody has worked on the first.
+    pub(crate) async fn call<T>(
+        &mut self,
+        dialer: &Dialer,
+        mut exchange: impl AsyncFnMut(&mut SendRequest<Bytes>) -> Result<T, h2::Error>,
+    ) -> Result<T, Broken> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let session = &self.session;
+            let (generation, sender) = match &mut self.sender {
+                Some((generation, sender)) if *generation == session.open.get() => (*generation, sender),
+                // In a box, because it is rare and would make every call as large as a handshake.
+                mine => {
+                    let (generation, sender) =
+                        mine.insert(Box::pin(session.sender(dialer)).await.map_err(Broken::Connection)?);
+                    (*generation, sender)
+                }
+            };
+            // Waits while the server allows no further stream.
+            let error = match poll_fn(|context| sender.poll_ready(context)).await {
+                Ok(()) => match exchange(sender).await {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            if !error.is_reset() {
+                self.sender = None;
+                Box::pin(session.forget(generation)).await;
+            }
+            // Nobody has worked on what the server says it has not processed (RFC 9113, section 8.7).
+            let is_untouched = error.reason() == Some(h2::Reason::REFUSED_STREAM)
+                || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR));
+            if !is_untouched || tries > 1 {
+                return Err(Broken::Stream(error));
+            }
+        }
+    }
+}
+
+impl Session {
+    /// A handle to the connection, which is made if there is none.
+    async fn sender(&self, dialer: &Dialer) -> Result<(u64, SendRequest<Bytes>), CallError> {
+        let mut sender = self.sender.lock().await;
+        if let Some(sender) = &*sender {
+            return Ok((self.open.get(), sender.clone()));
+        }
+        let dialed = dialer.dial().await?;
+        if !dialed.http2 {
+            let mut error = CallError::without_detail(ErrorKind::Protocol);
+            "the server does not agree to HTTP/2".clone_into(&mut error.detail);
+            return Err(error);
+        }
+        let handshake = h2::client::Builder::new()
+            .initial_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
+            // None before the server has said how many it allows: those opened too early would be lost.
+            .initial_max_send_streams(0)
+            .enable_push(false)
+            .handshake(dialed.stream);
+        let (made, driver) = handshake.await.map_err(|error| call_error(&error))?;
+        self.drivers.borrow_mut().spawn_local(async {
+            // Why a connection ended is told to each of its streams.
+            let _ = driver.await;
+        });
+        self.made.set(self.made.get() + 1);
+        self.open.set(self.made.get());
+        *sender = Some(made.clone());
+        Ok((self.open.get(), made))
+    }
+
+    /// Has the next request make a new connection, if nobody has done so already.
+    async fn forget(&self, generation: u64) {
+        let mut sender = self.sender.lock().await;
+        if self.open.get() == generation {
+            *sender = None;
+            self.open.set(0);
+        }
+    }
+}
+
+impl Broken {
+    /// What it is where no protocol gives it another meaning.
+    pub(crate) fn into_call_error(self) -> CallError {
+        match self {
+            Self::Connection(error) => error,
+            Self::Stream(error) => call_error(&error),
+        }
+    }
+}
+
+fn call_error(error: &h2::Error) -> CallError {
+    match error.get_io() {
+        Some(io) => CallError::of_io(io),
+        None if error.is_reset() || error.is_go_away() => CallError::new(ErrorKind::Reset, error),
+        None => CallError::new(ErrorKind::Protocol, error),
+    }
+}
