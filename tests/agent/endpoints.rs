@@ -67,3 +67,43 @@ fn an_endpoint_that_cannot_be_measured_is_named_and_what_came_before_is_kept() {
     assert_eq!((result.steps[0].status, value(&result, "http-a/request-count")), (StepStatus::Failed, Some(3.0)));
     assert!(result.steps[0].message.starts_with("endpoint `b`: "), "{}", result.steps[0].message);
 }
+
+#[test]
+fn endpoints_side_by_side_share_one_load_by_their_weights() {
+    let (stage, target) = (Stage::new(), HttpTarget::start(Behaviour::OK));
+    let common = json!({ "numRequests": 40, "endpointsOrder": "sideBySide" });
+    let step = endpoints(
+        &common,
+        &json!({
+            "a": { "url": target.url("/a"), "weight": 3 },
+            "b": { "url": target.url("/b") },
+        }),
+    );
+    stage.run(&experiment([step])).code(code::SUCCEEDED);
+    let result = stage.result();
+    assert_eq!((target.count_of("/a"), target.count_of("/b")), (30, 10));
+    assert_eq!(value(&result, "http-a/request-count"), Some(30.0));
+    assert_eq!(value(&result, "http-b/request-count"), Some(10.0));
+    // Both ran for the whole 80 ms of the schedule instead of one after the other.
+    let elapsed = |provider: &str| result.load[provider].elapsed_seconds;
+    assert!(elapsed("http-a") >= 0.078 && elapsed("http-b") >= 0.070, "{:?}", result.load);
+    assert!(result.steps[0].message.starts_with("a: 30 requests in "), "{}", result.steps[0].message);
+}
+
+#[test]
+fn what_spoils_one_endpoint_side_by_side_spoils_all() {
+    let (stage, target) = (Stage::new(), HttpTarget::start(Behaviour::OK));
+    target.on("/slow", Behaviour::Late(std::time::Duration::from_millis(50)));
+    let common = json!({
+        "duration": "300ms", "qps": 200, "endpointsOrder": "sideBySide", "timeout": "200ms", "allowInitialErrors": true,
+    });
+    let of = json!({
+        "fast": { "url": target.url("/fast") },
+        // One connection takes a request every 50 ms at best, and a hundred a second are due.
+        "slow": { "url": target.url("/slow"), "connections": 1 },
+    });
+    let steps = [endpoints(&common, &of), assess(&json!({ "http-fast/error-rate": 1 }))];
+    stage.run(&experiment(steps)).code(code::SUCCEEDED).says("verdict invalid");
+    let fault = &stage.result().load["http-fast"].faults[0];
+    assert!(fault.starts_with("slow: ") && fault.contains("were never sent"), "{fault}");
+}

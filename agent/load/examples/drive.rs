@@ -36,6 +36,7 @@ async fn main() {
         timeout: Duration::from_secs(5),
         error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
         allow_initial_errors: false,
+        turns: None,
         share: Share::WHOLE,
     };
     let report = run(&plan, &CancellationToken::new(), &|_| {}).await.expect("the load can be sent");

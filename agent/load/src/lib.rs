@@ -32,6 +32,7 @@ mod run;
 mod schedule;
 mod target;
 mod throttle;
+mod turns;
 mod worker;
 
 pub use error::LoadError;
@@ -40,6 +41,7 @@ pub use histogram::Histogram;
 pub use moments::Moments;
 pub use plan::{Arrivals, Limit, Plan, Share, StatusRange, WhenBusy};
 pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second, Warmup};
-pub use run::{Progress, run};
+pub use run::{Progress, run, run_all};
 pub use schedule::{Schedule, Stage, Times};
 pub use target::{Identity, Protocol, Target, Tls};
+pub use turns::Turns;

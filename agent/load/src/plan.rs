@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::LoadError;
 use crate::schedule::Schedule;
 use crate::target::{Protocol, Target};
+use crate::turns::Turns;
 
 /// A load.
 #[derive(Clone, Debug)]
@@ -28,6 +29,8 @@ pub struct Plan {
     pub error_ranges: Vec<StatusRange>,
     /// With [`Limit::Duration`]: send the load although a first request fails.
     pub allow_initial_errors: bool,
+    /// Of several loads that take turns at a schedule: which of its requests are this one's; None for all of them.
+    pub turns: Option<Turns>,
     /// Which part of the load this plan is.
     pub share: Share,
 }
@@ -143,18 +146,30 @@ impl Plan {
     /// The intended times of the requests of this share, in order. A closed load has as many as it is limited to, all of
     /// them at once.
     pub fn intended(&self) -> impl Iterator<Item = Duration> + '_ {
-        let numbers = (self.share.index..).step_by(usize::try_from(self.share.count).unwrap_or(usize::MAX));
-        let first = usize::try_from(self.share.index).unwrap_or(usize::MAX);
-        let step = usize::try_from(self.share.count).unwrap_or(usize::MAX);
-        let times: Box<dyn Iterator<Item = Duration>> = match &self.arrivals {
+        let places = (0..).map(|number| self.place(number));
+        let times: Box<dyn FnMut(u64) -> Option<Duration>> = match &self.arrivals {
             Arrivals::Open { schedule, .. } => {
                 let mut times = schedule.times();
-                let mut skip = first;
-                Box::new(std::iter::from_fn(move || times.nth(std::mem::replace(&mut skip, step - 1))))
+                // The first request of the schedule that has not been passed.
+                let mut next = 0;
+                Box::new(move |place| {
+                    let skipped = usize::try_from(place - next).unwrap_or(usize::MAX);
+                    next = place + 1;
+                    times.nth(skipped)
+                })
             }
-            Arrivals::Closed => Box::new(std::iter::repeat(Duration::ZERO)),
+            Arrivals::Closed => Box::new(|_| Some(Duration::ZERO)),
         };
-        numbers.zip(times).take_while(|(number, at)| self.is_within(*number, *at)).map(|(_, at)| at)
+        places
+            .scan(times, |times, place| Some((place, times(place)?)))
+            .take_while(|(place, at)| self.is_within(*place, *at))
+            .map(|(_, at)| at)
+    }
+
+    /// The number in the schedule of the request that has this number in the share.
+    fn place(&self, number: u64) -> u64 {
+        let own = self.share.numbered(number);
+        self.turns.as_ref().map_or(own, |turns| turns.place(own))
     }
 
     fn is_within(&self, number: u64, at: Duration) -> bool {
@@ -166,20 +181,16 @@ impl Plan {
 
     /// How many requests this share asks for; 0 for a closed load by duration, which asks for as many as there come.
     pub fn offered(&self) -> u64 {
-        let Share { index, count } = self.share;
         match (self.limit, &self.arrivals) {
-            (Limit::Requests(requests), _) => requests.saturating_sub(index).div_ceil(count),
+            (Limit::Requests(requests), _) => first_where_not(|n| self.place(n) < requests),
             (Limit::Duration(_), Arrivals::Closed) => 0,
             (Limit::Duration(_), Arrivals::Open { schedule: Schedule::Poisson { .. }, .. }) => {
                 self.intended().fold(0, |offered, _| offered + 1)
             }
-            (Limit::Duration(duration), Arrivals::Open { schedule, .. }) => {
-                let is_due = |n: u64| {
-                    let number = usize::try_from(index + n * count).unwrap_or(usize::MAX);
-                    schedule.times().nth(number).is_some_and(|at| at < duration)
-                };
-                first_where_not(is_due)
-            }
+            (Limit::Duration(duration), Arrivals::Open { schedule, .. }) => first_where_not(|n| {
+                let place = usize::try_from(self.place(n)).unwrap_or(usize::MAX);
+                schedule.times().nth(place).is_some_and(|at| at < duration)
+            }),
         }
     }
 
@@ -244,6 +255,7 @@ mod tests {
             timeout: Duration::from_secs(1),
             error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
             allow_initial_errors: false,
+            turns: None,
             share: Share::WHOLE,
         }
     }
@@ -278,6 +290,19 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn loads_that_take_turns_are_the_schedule_together(requests in 1u64..300, seed in any::<Option<u64>>(), weights in prop::collection::vec(1u64..5, 1..4)) {
+            let mut whole = plan(Limit::Requests(requests), 100.0);
+            if let (Some(seed), Arrivals::Open { schedule, .. }) = (seed, &mut whole.arrivals) {
+                *schedule = Schedule::Poisson { mean: Box::new(schedule.clone()), seed };
+            }
+            let loads: Vec<Plan> = Turns::by_weight(&weights).into_iter().map(|turns| Plan { turns: Some(turns), ..whole.clone() }).flat_map(|load| load.split(2)).collect();
+            let mut seen: Vec<Duration> = loads.iter().flat_map(Plan::intended).collect();
+            seen.sort_unstable();
+            prop_assert_eq!(seen, whole.intended().collect::<Vec<_>>());
+            prop_assert_eq!(loads.iter().map(Plan::offered).sum::<u64>(), requests);
+        }
+
         #[test]
         fn shares_partition_the_load(requests in 1u64..300, rate in 0.5f64..5000.0, seed in any::<Option<u64>>(), parts in 1u32..9, again in 1u32..4) {
             let mut whole = plan(Limit::Requests(requests), rate);

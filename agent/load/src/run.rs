@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -19,10 +20,11 @@ use crate::histogram::Histogram;
 use crate::plan::{Arrivals, Limit, Plan};
 use crate::report::{ErrorKind, Report, Warmup};
 use crate::throttle::Pressure;
+use crate::turns::Turns;
 use crate::worker::{Job, News, PROGRESS_EVERY, Phase, work};
 
 /// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
     /// Requests that the plan asks for in total; 0 when it asks for as many as there come.
     pub offered: u64,
@@ -54,25 +56,65 @@ pub async fn run(
     cancel: &CancellationToken,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report, LoadError> {
+    let reports = run_all(std::slice::from_ref(plan), cancel, &|_, told| progress(told)).await;
+    // One report for one plan.
+    reports.map(|reports| reports.into_iter().next().unwrap_or_default()).map_err(|(_, error)| error)
+}
+
+/// Sends several loads that begin at the same moment, and returns a report for each. `progress` is told which load it is
+/// about.
+///
+/// # Errors
+/// As of [`run`], with the number of the plan that it is about.
+pub async fn run_all(
+    plans: &[Plan],
+    cancel: &CancellationToken,
+    progress: &(dyn Fn(usize, Progress) + Sync),
+) -> Result<Vec<Report>, (usize, LoadError)> {
+    let mut crews = Vec::new();
+    for (index, plan) in plans.iter().enumerate() {
+        crews.push(ready(plan, cancel).await.map_err(|error| (index, error))?);
+    }
+    let warmups: Vec<Option<Plan>> = plans.iter().map(Plan::of_warmup).collect();
+    let warmed = run_crews(&mut crews, warmups.iter().map(Option::as_ref), &|_, _| {}).await?;
+    let before = Pressure::so_far();
+    let reports = run_crews(&mut crews, plans.iter().map(Some), progress).await?;
+    let pressure = Pressure::so_far().since(before);
+    let cpus = u32::try_from(cpus()).unwrap_or(u32::MAX);
+    let finished = plans.iter().zip(reports.into_iter().zip(warmed)).map(|(plan, (report, warmup))| {
+        let circumstances = Circumstances { pressure, cpus, lanes: plan.lanes(), is_open: plan.is_open() };
+        let faults = certify(&report, circumstances);
+        let warmup = Warmup { completed: warmup.completed, errors: warmup.error_count() };
+        Report { faults, warmup, ..report }
+    });
+    Ok(finished.collect())
+}
+
+/// The workers of a load whose first request, if it needs one, has been answered.
+async fn ready(plan: &Plan, cancel: &CancellationToken) -> Result<Crew, LoadError> {
     plan.validate()?;
     let requests = Arc::new(Requests::new(plan).map_err(LoadError::Plan)?);
     let route = Route::new(&plan.target)?;
     if matches!(plan.limit, Limit::Duration(_)) && !plan.allow_initial_errors {
         first_request(plan, &route, &requests, cancel).await?;
     }
-    let mut crew = Crew::start(plan, &route, &requests, cancel)?;
-    let mut warmup = Warmup::default();
-    if let Some(plan) = plan.of_warmup() {
-        let report = crew.run(&plan, &|_| {}).await?;
-        warmup = Warmup { completed: report.completed, errors: report.error_count() };
-    }
-    let before = Pressure::so_far();
-    let mut report = crew.run(plan, progress).await?;
-    let pressure = Pressure::so_far().since(before);
-    report.warmup = warmup;
-    let cpus = u32::try_from(cpus()).unwrap_or(u32::MAX);
-    report.faults = certify(&report, Circumstances { pressure, cpus, lanes: plan.lanes(), is_open: plan.is_open() });
-    Ok(report)
+    Crew::start(plan, &route, &requests, cancel)
+}
+
+/// Runs one load on each crew, or none, all from the same moment.
+async fn run_crews<'a>(
+    crews: &mut [Crew],
+    plans: impl Iterator<Item = Option<&'a Plan>>,
+    progress: &(dyn Fn(usize, Progress) + Sync),
+) -> Result<Vec<Report>, (usize, LoadError)> {
+    let start = Instant::now() + LEAD;
+    let runs = crews.iter_mut().zip(plans).enumerate().map(|(index, (crew, plan))| async move {
+        match plan {
+            None => Ok(Report::default()),
+            Some(plan) => crew.run(plan, start, &|told| progress(index, told)).await.map_err(|error| (index, error)),
+        }
+    });
+    try_join_all(runs).await
 }
 
 /// Tries the target once, so that a run by duration does not measure nothing but a typing error.
@@ -142,8 +184,12 @@ impl Crew {
     }
 
     /// Runs one load on all workers.
-    async fn run(&mut self, plan: &Plan, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report, LoadError> {
-        let start = Instant::now() + LEAD;
+    async fn run(
+        &mut self,
+        plan: &Plan,
+        start: Instant,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Report, LoadError> {
         let budget = Arc::new(Budget::new(plan.share, plan.offered()));
         let parts = u32::try_from(self.phases.len()).unwrap_or(1);
         for (phase, plan) in self.phases.iter().zip(plan.split(parts)) {
@@ -215,7 +261,10 @@ fn cpus() -> usize {
 fn workers(plan: &Plan) -> usize {
     let cpus = cpus();
     let useful = match &plan.arrivals {
-        Arrivals::Open { schedule, .. } => (schedule.peak() / RATE_PER_WORKER).ceil() as usize,
+        Arrivals::Open { schedule, .. } => {
+            let part = plan.turns.as_ref().map_or(1.0, Turns::part);
+            (schedule.peak() * part / RATE_PER_WORKER).ceil() as usize
+        }
         Arrivals::Closed => cpus,
     };
     useful.clamp(1, cpus).min(plan.connections as usize).max(1)

@@ -18,6 +18,7 @@ pub(crate) fn plan(url: &str, requests: u64, rate: f64) -> Plan {
         timeout: Duration::from_secs(60),
         error_ranges: vec![StatusRange { lower: Some(400), upper: None }],
         allow_initial_errors: false,
+        turns: None,
         share: Share::WHOLE,
     }
 }

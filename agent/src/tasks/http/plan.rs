@@ -7,11 +7,12 @@ use iter8_core::task::load::Timing;
 use iter8_load::{Plan, Share, StatusRange, Target};
 use url::Url;
 
+use crate::redact::shown_url;
 use crate::tasks::TaskError;
 use crate::tasks::load::timing;
 
-/// The load that the inputs ask for, and the URL for showing.
-pub(super) async fn plan(inputs: &Load) -> Result<(Plan, Url), TaskError> {
+/// The load that the inputs ask for, and what is called by it, without credentials.
+pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
     let input =
         |key: &'static str| move |source: Box<dyn std::error::Error + Send + Sync>| TaskError::Input { key, source };
     let text = inputs.url.as_ref().map(|url| url.0.trim()).unwrap_or_default();
@@ -39,9 +40,10 @@ pub(super) async fn plan(inputs: &Load) -> Result<(Plan, Url), TaskError> {
         timeout: inputs.timeout(),
         error_ranges: inputs.error_ranges().into_iter().map(|(lower, upper)| StatusRange { lower, upper }).collect(),
         allow_initial_errors: inputs.allow_initial_errors.is_some_and(|allow| allow.0),
+        turns: None,
         share: Share::WHOLE,
     };
-    Ok((plan, url))
+    Ok((plan, shown_url(&url)))
 }
 
 async fn body(inputs: &Load) -> Result<Vec<u8>, TaskError> {
@@ -77,7 +79,7 @@ mod tests {
             "{url: 'http://a/p', duration: 5s, qps: 2.5, connections: 3, payloadStr: x, contentType: text/plain, headers: {X-Tenant: 1}, errorRanges: [{upper: 199}, {lower: 500, upper: 599}]}",
         );
         let (plan, url) = plan(&inputs).await.unwrap();
-        assert_eq!(url.as_str(), "http://a/p");
+        assert_eq!(url, "http://a/p");
         assert_eq!((plan.limit, plan.connections), (Limit::Duration(Duration::from_secs(5)), 3));
         let schedule = Schedule::Constant { rate: 2.5 };
         assert_eq!(plan.arrivals, Arrivals::Open { schedule, when_busy: WhenBusy::Queue });

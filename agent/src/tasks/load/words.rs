@@ -24,6 +24,17 @@ pub(crate) fn summary(report: &Report) -> String {
     text
 }
 
+/// How far several loads are that run at the same time: requests are counted together, and times are those of the slowest.
+pub(crate) fn together(loads: &[Progress]) -> Progress {
+    Progress {
+        offered: loads.iter().map(|load| load.offered).sum(),
+        completed: loads.iter().map(|load| load.completed).sum(),
+        errors: loads.iter().map(|load| load.errors).sum(),
+        p50: loads.iter().filter_map(|load| load.p50).max(),
+        p99: loads.iter().filter_map(|load| load.p99).max(),
+    }
+}
+
 /// How far a load is.
 pub(crate) fn shown(progress: &Progress) -> String {
     let quantile =

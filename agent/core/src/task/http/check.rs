@@ -14,9 +14,6 @@ impl Http {
             problems.extend(endpoint.load.keys().into_iter().map(|problem| problem.under(&place)));
         }
         problems.extend(self.order_problems());
-        if self.order() == Order::SideBySide {
-            problems.push(Problem::at("endpointsOrder", "is sideBySide, which is not offered yet: take sequence"));
-        }
         let own = self.common.contradictions();
         if !own.is_empty() {
             problems.extend(own);
@@ -70,7 +67,7 @@ impl Http {
 }
 
 /// The largest weight of an endpoint.
-const MAX_WEIGHT: u64 = 10_000;
+const MAX_WEIGHT: u64 = 1_000;
 
 impl Load {
     /// What is wrong with single keys.

@@ -324,8 +324,10 @@ mod tests {
 
     #[test]
     fn one_after_another_takes_longer_than_side_by_side() {
-        let with = json!({ "url": "http://a", "duration": "10s", "endpoints": { "a": {}, "b": {} } });
+        let mut with = json!({ "url": "http://a", "duration": "10s", "endpoints": { "a": {}, "b": {} } });
         assert_eq!(parse(&with).unwrap().expected_duration(), Duration::from_secs(26));
+        with["endpointsOrder"] = json!("sideBySide");
+        assert_eq!(parse(&with).unwrap().expected_duration(), Duration::from_secs(13));
     }
 
     #[test]
@@ -350,6 +352,14 @@ mod tests {
             (
                 json!({ "url": "http://a", "endpoints": { "a": { "weight": 2 } } }),
                 "`endpoints.a.weight` is 2, which means nothing without endpointsOrder: sideBySide",
+            ),
+            (
+                json!({ "url": "http://a", "endpointsOrder": "sideBySide", "endpoints": { "a": { "qps": 2 } } }),
+                "`endpoints.a.qps` belongs to the load that all endpoints share side by side: set it for the task",
+            ),
+            (
+                json!({ "url": "http://a", "endpointsOrder": "sideBySide", "endpoints": { "a": { "weight": 0 } } }),
+                "`endpoints.a.weight` must be from 1 to 1000, got 0",
             ),
             (
                 json!({ "url": "http://a", "endpointsOrder": "sidebyside", "endpoints": { "a": {} } }),
