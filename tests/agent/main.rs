@@ -5,6 +5,7 @@ mod end;
 mod endpoints;
 mod harness;
 mod loops;
+mod pace;
 mod privacy;
 mod ready;
 mod run;

@@ -196,6 +196,12 @@ pub struct LoadDetails {
     pub censored: u64,
     /// Seconds from the first intended request to the end of the last.
     pub elapsed_seconds: f64,
+    /// Requests that were sent before the measurement began; they are in nothing else here.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warmup_requests: u64,
+    /// Those of them that were errors.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub warmup_errors: u64,
     /// Answers by status code.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub status_codes: BTreeMap<u16, u64>,
@@ -215,6 +221,32 @@ pub struct LoadDetails {
     /// Latencies of all loops: an HdrHistogram in microseconds, V2 format, deflated, in base64.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub histogram: String,
+    /// What happened second by second, by the moment at which requests should have been sent. Of a long load several
+    /// seconds are taken together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seconds: Vec<LoadSecond>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// What happened in a part of a load.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadSecond {
+    /// Its first second, from the start of the schedule; it lasts until the next one.
+    pub second: u64,
+    /// Requests that came to an end, good or bad.
+    pub requests: u64,
+    /// Those of them that were errors.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub errors: u64,
+    /// Mean of their latencies, in milliseconds.
+    pub mean_ms: f64,
+    /// The largest of their latencies, in milliseconds.
+    pub max_ms: f64,
 }
 
 /// Failures of one kind.
@@ -289,8 +321,8 @@ impl ExperimentResult {
         self.log.drain(..excess);
     }
 
-    /// The stored form. Above [`RESULT_MAX_BYTES`] the log and then the histories are shortened and a note says so;
-    /// no metric's latest value and no verdict is ever given up.
+    /// The stored form. Above [`RESULT_MAX_BYTES`] the log and the histories are shortened, the seconds of loads are taken
+    /// together, and a note says so; no metric's latest value and no verdict is ever given up.
     ///
     /// # Errors
     /// When a number in it is not finite, which JSON cannot hold.
@@ -302,11 +334,14 @@ impl ExperimentResult {
         let mut small = self.clone();
         small
             .notes
-            .push("the log and the histories of earlier loops were shortened to keep the result small".to_owned());
+            .push("the log and the histories of earlier loops were shortened, and the seconds of loads taken together, to keep the result small".to_owned());
         small.log.drain(..small.log.len().saturating_sub(20));
         for series in small.metrics.values_mut().flat_map(|metric| &mut metric.versions) {
             let excess = series.history.len().saturating_sub(8);
             series.history.drain(..excess);
+        }
+        for details in small.load.values_mut() {
+            details.seconds = together(&details.seconds);
         }
         serde_json::to_string(&small)
     }
@@ -318,6 +353,25 @@ impl ExperimentResult {
     pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
+}
+
+/// The most entries that a row of seconds has in a result that would be too large.
+const SECONDS_MIN: usize = 32;
+
+/// Neighbouring seconds as one.
+fn together(seconds: &[LoadSecond]) -> Vec<LoadSecond> {
+    let merged = seconds.chunks(seconds.len().div_ceil(SECONDS_MIN).max(1)).filter_map(|chunk| {
+        let requests: u64 = chunk.iter().map(|second| second.requests).sum();
+        let sum: f64 = chunk.iter().map(|second| second.mean_ms * second.requests as f64).sum();
+        Some(LoadSecond {
+            second: chunk.first()?.second,
+            requests,
+            errors: chunk.iter().map(|second| second.errors).sum(),
+            mean_ms: if requests == 0 { 0.0 } else { sum / requests as f64 },
+            max_ms: chunk.iter().map(|second| second.max_ms).fold(0.0, f64::max),
+        })
+    });
+    merged.collect()
 }
 
 impl StepResult {
@@ -378,11 +432,18 @@ mod tests {
         series.observe(Observation { loop_number: 1, value: Some(1.0), ..Observation::default() });
         let metric = Metric { kind: MetricKind::Gauge, unit: None, description: String::new(), versions: vec![series] };
         result.metrics.insert("http/latency-mean".into(), metric.clone());
+        let second =
+            |second| LoadSecond { second, requests: 1, mean_ms: second as f64, max_ms: second as f64, errors: 0 };
+        let details = LoadDetails { seconds: (0..512).map(second).collect(), ..LoadDetails::default() };
+        result.load.insert("http".into(), details);
         let text = result.to_json().unwrap();
         assert!(text.len() <= RESULT_MAX_BYTES);
         let read = ExperimentResult::from_json(&text).unwrap();
         assert_eq!(read.metrics["http/latency-mean"], metric);
         assert!(read.notes[0].contains("shortened"));
+        let kept = &read.load["http"].seconds;
+        assert_eq!((kept.len(), kept.iter().map(|second| second.requests).sum::<u64>()), (32, 512));
+        assert_eq!((kept[1].second, kept[1].mean_ms, kept[1].max_ms), (16, 23.5, 31.0));
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use iter8_core::ExperimentResult;
 use iter8_core::metric::{Metric, MetricKind, Observation, Series};
-use iter8_core::result::{LoadDetails, LoadError, Version};
+use iter8_core::result::{LoadDetails, LoadError, LoadSecond, Version};
 use iter8_core::stats::{self, Interval};
 use iter8_core::task::load::PERCENTILES;
-use iter8_load::{Histogram, Report};
+use iter8_load::{Histogram, Report, Second};
 use jiff::Timestamp;
 
 /// How the metrics of a load are called, and what was called.
@@ -148,6 +148,8 @@ fn details(report: &Report, source: &Source<'_>, earlier: &str) -> LoadDetails {
         completed: report.completed,
         dropped: report.dropped,
         censored: report.censored,
+        warmup_requests: report.warmup.completed,
+        warmup_errors: report.warmup.errors,
         elapsed_seconds: report.elapsed.as_secs_f64(),
         status_codes: report.status_codes.clone(),
         errors: errors.collect(),
@@ -155,7 +157,13 @@ fn details(report: &Report, source: &Source<'_>, earlier: &str) -> LoadDetails {
         service_p99_ms: report.service.quantile(0.99).map(millis),
         faults: source.faults.to_vec(),
         histogram: histogram.to_base64(),
+        seconds: report.seconds.iter().filter_map(|(second, counts)| in_second(*second, counts)).collect(),
     }
+}
+
+fn in_second(second: u64, counts: &Second) -> Option<LoadSecond> {
+    let (mean_ms, max_ms) = (counts.moments.mean()?, counts.moments.max()?);
+    Some(LoadSecond { second, requests: counts.completed, errors: counts.errors, mean_ms, max_ms })
 }
 
 pub(super) fn millis(time: Duration) -> f64 {

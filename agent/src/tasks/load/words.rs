@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use iter8_load::{Progress, Report};
+use iter8_load::{Progress, Report, Warmup};
 
 use super::metrics::millis;
 
@@ -17,6 +17,10 @@ pub(crate) fn summary(report: &Report) -> String {
     );
     if let Some((kind, detail)) = report.errors.iter().max_by_key(|(_, detail)| detail.count) {
         text += &format!(" ({kind} × {})", detail.count);
+    }
+    let Warmup { completed, errors } = report.warmup;
+    if completed > 0 {
+        text += &format!(", after {completed} to warm up with {errors} errors");
     }
     if report.dropped + report.censored > 0 {
         text += &format!(", {} not sent, {} without end", report.dropped, report.censored);
