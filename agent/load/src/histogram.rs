@@ -189,12 +189,7 @@ mod tests {
     fn text(length: u32, digits: u32, longest: u64, counts: &[u8]) -> String {
         let header = [&0x1c84_9313_u32.to_be_bytes()[..], &length.to_be_bytes(), &[0; 4], &digits.to_be_bytes()];
         let bounds = [&1u64.to_be_bytes()[..], &longest.to_be_bytes(), &1.0f64.to_be_bytes()];
-        let plain = [header.concat(), bounds.concat(), counts.to_vec()].concat();
-        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(&plain).unwrap();
-        let deflated = encoder.finish().unwrap();
-        let length = u32::try_from(deflated.len()).unwrap().to_be_bytes();
-        STANDARD.encode([&0x1c84_9314_u32.to_be_bytes()[..], &length, &deflated].concat())
+        deflated(&[header.concat(), bounds.concat(), counts.to_vec()].concat())
     }
 
     #[test]
@@ -210,6 +205,42 @@ mod tests {
         assert!(read(9, 3, LONGEST_MICROS, &[0xff; 9]).is_err());
         let more_than_can_be = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
         assert!(read(9, 3, LONGEST_MICROS, &more_than_can_be).is_err());
+    }
+
+    fn deflated(plain: &[u8]) -> String {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(plain).unwrap();
+        let deflated = encoder.finish().unwrap();
+        let length = u32::try_from(deflated.len()).unwrap().to_be_bytes();
+        STANDARD.encode([&0x1c84_9314_u32.to_be_bytes()[..], &length, &deflated].concat())
+    }
+
+    mod fuzz {
+        use super::*;
+        use crate::fuzz::fuzz;
+
+        #[test]
+        fn what_is_read_of_damaged_bytes_can_be_worked_with() {
+            let words: [&[u8]; 5] =
+                [&[0xff; 9], &[0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], &[0], &[0xff; 4], &[0x80]];
+            fuzz("histogram", &words, |plain| {
+                // Its header says how long it is; few changes leave that right.
+                let mut fitting = plain.to_vec();
+                if let Some(counts) = plain.len().checked_sub(40) {
+                    fitting[4..8].copy_from_slice(&u32::try_from(counts).unwrap().to_be_bytes());
+                }
+                for plain in [plain, &fitting] {
+                    let Ok(mut histogram) = Histogram::from_base64(&deflated(plain)) else { continue };
+                    assert_eq!(Histogram::from_base64(&histogram.to_base64()).unwrap(), histogram);
+                    assert!(histogram.quantile(0.0) <= histogram.quantile(1.0));
+                    assert_eq!(histogram.at_rank(1).is_some(), !histogram.is_empty());
+                    let before = histogram.len();
+                    histogram.merge(&histogram.clone());
+                    histogram.record(Duration::from_millis(1));
+                    assert_eq!(histogram.len(), 2 * before + 1);
+                }
+            });
+        }
     }
 
     proptest! {

@@ -18,6 +18,8 @@ mod clock;
 mod dial;
 mod error;
 mod fault;
+#[cfg(test)]
+mod fuzz;
 pub mod grpc;
 mod histogram;
 mod http1;

@@ -338,6 +338,12 @@ fn on_purpose() -> Vec<(&'static str, Case, Seen, Seen)> {
             Seen::Failure,
         ),
         (
+            "the last coding counts, whatever bytes the ones before are made of",
+            get(head(&[OK, "Transfer-Encoding: \u{d4}, chunked"]) + chunks, Then::Close),
+            answer(false),
+            Seen::Answer { status: 200, content: chunks.trim().to_owned(), is_kept: false },
+        ),
+        (
             "hyper takes at most 100 headers, the engine 128",
             get(format!("{OK}\r\n{}Content-Length: 2\r\n\r\nok", "X: y\r\n".repeat(120)), Then::Stay),
             answer(true),
