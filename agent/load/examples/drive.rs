@@ -1,6 +1,6 @@
 //! Drives one load from the command line and prints its report as a line of JSON, for benchmarks beside other generators.
 //!
-//!     drive URL --connections N (--rate R | --closed) --seconds S [--http2 [--streams M]] [--insecure]
+//!     drive URL --connections N (--rate R | --closed) (--seconds S | --requests N) [--http2 [--streams M]] [--insecure]
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for benchmarks")]
 
@@ -29,7 +29,10 @@ async fn main() {
     let plan = Plan {
         target,
         arrivals: if is_closed { Arrivals::Closed } else { Arrivals::Open { schedule, when_busy: WhenBusy::Queue } },
-        limit: Limit::Duration(Duration::from_secs_f64(number("--seconds", 5.0))),
+        limit: match number("--requests", 0.0) as u64 {
+            0 => Limit::Duration(Duration::from_secs_f64(number("--seconds", 5.0))),
+            requests => Limit::Requests(requests),
+        },
         warmup: None,
         connections: number("--connections", 50.0) as u32,
         streams: number("--streams", 1.0) as u32,
