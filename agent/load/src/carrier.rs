@@ -105,12 +105,12 @@ impl Carrier {
         }
     }
 
-    /// Forgets a connection on which something went wrong.
+    /// Forgets a connection on which something went wrong, be it that a request was given up.
     pub(crate) fn reset(&mut self) {
         match self {
             Self::Http1 { connection, .. } => *connection = None,
-            // The session knows itself whether it has ended.
-            Self::Http2(_) | Self::Grpc(_) => {}
+            Self::Http2(link) => link.given_up(),
+            Self::Grpc(caller) => caller.given_up(),
         }
     }
 

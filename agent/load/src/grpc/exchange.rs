@@ -65,6 +65,11 @@ impl Caller {
         Self { link, worker: usize::try_from(worker).unwrap_or(usize::MAX), alarm: None }
     }
 
+    /// Takes note that the last call was given up.
+    pub(crate) fn given_up(&mut self) {
+        self.link.given_up();
+    }
+
     /// Makes the call that `number` others of the load come before, and reads its answer to the end.
     pub(crate) async fn call(&mut self, request: &Prepared, number: u64, means: &Means) -> Result<Answer, CallError> {
         let number = CallNumber { worker: self.worker, request: number };

@@ -23,11 +23,14 @@ pub(crate) struct Sessions(RefCell<Vec<Rc<Session>>>);
 /// A connection that is made when it is needed, and made anew when it has ended.
 #[derive(Default)]
 struct Session {
+    /// The handle of the connection that was made last. Locked while another is made.
     sender: Mutex<Option<SendRequest<Bytes>>>,
     /// How often it was made.
     made: Cell<u64>,
     /// The generation that can be used: `made`, or 0 when there is none.
     open: Cell<u64>,
+    /// How many exchanges came to an end, be it that their stream was reset: so often the peer was heard of.
+    heard: Cell<u64>,
     drivers: RefCell<JoinSet<()>>,
 }
 
@@ -36,7 +39,12 @@ pub(crate) struct Link {
     session: Rc<Session>,
     /// Its own handle, with the generation that it belongs to.
     sender: Option<(u64, SendRequest<Bytes>)>,
+    /// What is under way: on which generation, and how often its peer had been heard of before.
+    under_way: Option<(u64, u64)>,
 }
+
+/// How often a request is sent that nobody has worked on.
+const TRIES: u32 = 5;
 
 /// Why an exchange came to no end.
 pub(crate) enum Broken {
@@ -53,7 +61,7 @@ impl Sessions {
         while sessions.len() <= number {
             sessions.push(Rc::default());
         }
-        Link { session: sessions[number].clone(), sender: None }
+        Link { session: sessions[number].clone(), sender: None, under_way: None }
     }
 
     /// How often sessions were made anew.
@@ -63,7 +71,7 @@ impl Sessions {
 }
 
 impl Link {
-    /// Has `exchange` send a request and read its response to the end, a second time if nobody has worked on the first.
+    /// Has `exchange` send a request and read its response to the end, and again if nobody has worked on it.
     pub(crate) async fn call<T>(
         &mut self,
         dialer: &Dialer,
@@ -82,34 +90,53 @@ impl Link {
                     (*generation, sender)
                 }
             };
+            self.under_way = Some((generation, session.heard.get()));
             // Waits while the server allows no further stream.
-            let error = match poll_fn(|context| sender.poll_ready(context)).await {
+            let (error, was_sent) = match poll_fn(|context| sender.poll_ready(context)).await {
                 Ok(()) => match exchange(sender).await {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => error,
+                    Ok(answer) => {
+                        session.heard.set(session.heard.get() + 1);
+                        return Ok(answer);
+                    }
+                    Err(error) => (error, true),
                 },
-                Err(error) => error,
+                Err(error) => (error, false),
             };
-            if !error.is_reset() {
+            self.under_way = None;
+            if error.is_reset() {
+                session.heard.set(session.heard.get() + 1);
+            } else {
                 self.sender = None;
-                Box::pin(session.forget(generation)).await;
+                session.forget(generation);
             }
-            // Nobody has worked on what the server says it has not processed (RFC 9113, section 8.7).
-            let is_untouched = error.reason() == Some(h2::Reason::REFUSED_STREAM)
+            // Nobody has worked on what could not be sent, which happens when a connection was closed at rest, and on what
+            // the server says it has not processed (RFC 9113, section 8.7).
+            let is_untouched = (!was_sent && tries == 1)
+                || error.reason() == Some(h2::Reason::REFUSED_STREAM)
                 || (error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR));
-            if !is_untouched || tries > 1 {
+            if !is_untouched || tries == TRIES {
                 return Err(Broken::Stream(error));
             }
+        }
+    }
+
+    /// Takes note that the last call was given up. If nothing was heard of the peer while it waited, there is no telling
+    /// whether the connection still leads anywhere: the next request makes another.
+    pub(crate) fn given_up(&mut self) {
+        if let Some((generation, heard)) = self.under_way.take()
+            && self.session.heard.get() == heard
+        {
+            self.session.forget(generation);
         }
     }
 }
 
 impl Session {
     /// A handle to the connection, which is made if there is none.
-    async fn sender(&self, dialer: &Dialer) -> Result<(u64, SendRequest<Bytes>), CallError> {
+    async fn sender(self: &Rc<Self>, dialer: &Dialer) -> Result<(u64, SendRequest<Bytes>), CallError> {
         let mut sender = self.sender.lock().await;
-        if let Some(sender) = &*sender {
-            return Ok((self.open.get(), sender.clone()));
+        if let (Some(sender), generation @ 1..) = (&*sender, self.open.get()) {
+            return Ok((generation, sender.clone()));
         }
         let dialed = dialer.dial().await?;
         if !dialed.http2 {
@@ -125,21 +152,27 @@ impl Session {
             .enable_push(false)
             .handshake(dialed.stream);
         let (made, driver) = handshake.await.map_err(|error| call_error(&error))?;
-        self.drivers.borrow_mut().spawn_local(async {
-            // Why a connection ended is told to each of its streams.
+        let generation = self.made.get() + 1;
+        let session = Rc::downgrade(self);
+        let mut drivers = self.drivers.borrow_mut();
+        // Those that have ended, of which nothing is to be kept.
+        while drivers.try_join_next().is_some() {}
+        drivers.spawn_local(async move {
+            // Why a connection ended is told to each of its streams. It may have ended between two of them.
             let _ = driver.await;
+            if let Some(session) = session.upgrade() {
+                session.forget(generation);
+            }
         });
-        self.made.set(self.made.get() + 1);
-        self.open.set(self.made.get());
+        self.made.set(generation);
+        self.open.set(generation);
         *sender = Some(made.clone());
-        Ok((self.open.get(), made))
+        Ok((generation, made))
     }
 
-    /// Has the next request make a new connection, if nobody has done so already.
-    async fn forget(&self, generation: u64) {
-        let mut sender = self.sender.lock().await;
+    /// Has the next request make a new connection, if this is the one that it would use.
+    fn forget(&self, generation: u64) {
         if self.open.get() == generation {
-            *sender = None;
             self.open.set(0);
         }
     }

@@ -7,6 +7,7 @@ mod differential;
 mod grpc;
 mod grpc_odd;
 mod http1;
+mod http2;
 mod plans;
 mod server;
 mod tls;

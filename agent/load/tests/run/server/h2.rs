@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -25,7 +26,12 @@ pub(crate) struct Manners {
     pub(crate) builder: Builder,
     /// Say goodbye after so many streams.
     pub(crate) streams: u64,
+    /// Close instead of saying goodbye, once these streams were answered.
+    pub(crate) is_rude: bool,
 }
+
+/// Long enough for answers to leave.
+const REST: Duration = Duration::from_millis(10);
 
 /// One stream.
 pub(crate) struct Stream {
@@ -37,7 +43,7 @@ pub(crate) struct Stream {
 
 impl Default for Manners {
     fn default() -> Self {
-        Self { builder: Builder::new(), streams: u64::MAX }
+        Self { builder: Builder::new(), streams: u64::MAX, is_rude: false }
     }
 }
 
@@ -61,11 +67,17 @@ impl Scripted {
                     let (mut answers, mut here) = (JoinSet::new(), 0);
                     while let Some(Ok((request, respond))) = connection.accept().await {
                         here += 1;
+                        let number = streams.fetch_add(1, Ordering::SeqCst);
+                        answers.spawn(script(Stream { number, request, respond }));
+                        if here == manners.streams && manners.is_rude {
+                            while answers.join_next().await.is_some() {}
+                            // What was answered is sent while the next stream is waited for.
+                            let _ = tokio::time::timeout(REST, connection.accept()).await;
+                            return;
+                        }
                         if here == manners.streams {
                             connection.graceful_shutdown();
                         }
-                        let number = streams.fetch_add(1, Ordering::SeqCst);
-                        answers.spawn(script(Stream { number, request, respond }));
                     }
                 });
             }
@@ -75,6 +87,10 @@ impl Scripted {
 
     pub(crate) fn url(&self) -> String {
         format!("http://{}/", self.address)
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn accepted(&self) -> u64 {

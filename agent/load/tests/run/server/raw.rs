@@ -45,7 +45,7 @@ impl Stream {
         }
     }
 
-    fn both(&mut self) -> &mut (dyn Both + Send) {
+    fn both(&mut self) -> &mut (dyn Both + Send + 'static) {
         match self {
             Self::Plain(stream) => stream,
             Self::Tls(stream) => stream,
@@ -196,6 +196,13 @@ impl Peer {
     /// The address that the client connected to.
     pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.stream.tcp().local_addr()
+    }
+
+    /// Passes on everything to and from another server, until either side ends.
+    pub(crate) async fn relay(mut self, to: SocketAddr) -> io::Result<()> {
+        let mut other = TcpStream::connect(to).await?;
+        tokio::io::copy_bidirectional(self.stream.both(), &mut other).await?;
+        Ok(())
     }
 
     /// Returns when the client has closed, whatever it still sends.
