@@ -1,11 +1,15 @@
 //! Drives one load from the command line and prints its report as a line of JSON, for benchmarks beside other generators.
 //!
-//!     drive URL --connections N (--rate R | --closed) (--seconds S | --requests N) [--http2 [--streams M]] [--insecure]
+//!     drive URL --connections N (--rate R | --closed) (--seconds S | --requests N) [--insecure]
+//!         [(--http2 | --grpc METHOD --message FILE) [--streams M]]
+//!
+//! METHOD is `/package.Service/Method`, of a unary call; FILE holds the encoded message.
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program for benchmarks")]
 
 use std::time::Duration;
 
+use iter8_load::grpc::{Call, Kind, Messages};
 use iter8_load::{Arrivals, Histogram, Limit, Plan, Protocol, Schedule, Share, StatusRange, Target, WhenBusy, run};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +26,11 @@ async fn main() {
     let mut target = Target::get(words.first().expect("a URL").parse().expect("a URL"));
     if words.iter().any(|word| word == "--http2") {
         target.protocol = Protocol::Http2;
+    }
+    if let Some(method) = value(&words, "--grpc") {
+        let file = value(&words, "--message").expect("the file of a message");
+        let messages = Messages::Fixed([std::fs::read(file).expect("the message can be read").into()].into());
+        target.protocol = Protocol::Grpc(Call::new(method, Kind::Unary, messages));
     }
     target.tls.insecure = words.iter().any(|word| word == "--insecure");
     let schedule = Schedule::Constant { rate: number("--rate", 8.0) };

@@ -130,8 +130,8 @@ impl Generator {
                     Kind::NginxH2c => format!(" --http2 --streams {streams}"),
                     Kind::NginxTls => " --insecure".to_owned(),
                     Kind::Echo => {
-                        let proto = programs.proto.display();
-                        format!(" --grpc {CALL} --proto {proto} --streams {streams} --data {{\"text\":\"{MESSAGE}\"}}")
+                        let file = programs.folder.join("message");
+                        format!(" --grpc /{CALL} --message {} --streams {streams}", file.display())
                     }
                     _ => String::new(),
                 };
@@ -142,7 +142,7 @@ impl Generator {
                 let protocol = if streams == 1 { "--h1".to_owned() } else { format!("-m{streams}") };
                 match server {
                     Kind::Echo => {
-                        let body = programs.folder.join("message").display().to_string();
+                        let body = programs.folder.join("frame").display().to_string();
                         let type_ = "-H content-type:application/grpc -H te:trailers";
                         format!("-t1 -c{connections} {protocol} -D{} -d {body} {type_} {url}{CALL}", seconds.ceil())
                     }
@@ -204,16 +204,21 @@ impl Generator {
     pub(crate) fn prepare(self, at: &Address<'_>, folder: &Path) -> std::io::Result<()> {
         match self {
             Self::Vegeta => std::fs::write(folder.join("targets"), format!("GET {}\n", at.url)),
-            Self::H2load => std::fs::write(folder.join("message"), framed(MESSAGE)),
+            Self::Engine => std::fs::write(folder.join("message"), encoded(MESSAGE)),
+            // It knows nothing of the prefix of a message.
+            Self::H2load => {
+                let message = encoded(MESSAGE);
+                let prefix = [0, 0, 0, 0, u8::try_from(message.len()).unwrap_or(u8::MAX)];
+                std::fs::write(folder.join("frame"), [prefix.as_slice(), &message].concat())
+            }
             _ => Ok(()),
         }
     }
 }
 
-/// `text` as field 1 of a protobuf message behind the prefix of gRPC.
-fn framed(text: &str) -> Vec<u8> {
-    let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
-    let mut bytes = vec![0, 0, 0, 0, length + 2, 10, length];
+/// `text` as field 1 of a protobuf message.
+fn encoded(text: &str) -> Vec<u8> {
+    let mut bytes = vec![10, u8::try_from(text.len()).unwrap_or(u8::MAX)];
     bytes.extend(text.as_bytes());
     bytes
 }

@@ -151,7 +151,15 @@ impl Row {
             Self::Frozen => &[Measure::Requests, Measure::ToldP50, Measure::ToldP99],
             Self::Memory => &[Measure::Requests, Measure::Rate, Measure::EarlyRss, Measure::PeakRss],
             Self::Startup => &[Measure::Accepts, Measure::MostIn10Ms, Measure::AcceptSpan, Measure::PeakRss],
-            _ => &[Measure::Rate, Measure::User, Measure::System, Measure::PeakRss, Measure::ToldP50, Measure::ToldP99],
+            _ => &[
+                Measure::Rate,
+                Measure::User,
+                Measure::System,
+                Measure::Cpu,
+                Measure::PeakRss,
+                Measure::ToldP50,
+                Measure::ToldP99,
+            ],
         }
     }
 
