@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iter8_core::scalar::Text;
+use iter8_core::task::load::Pem;
 use iter8_core::{Experiment, ExperimentResult, Task};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -34,6 +35,8 @@ impl Redactor {
                     for load in http.loads() {
                         let named = load.headers.iter().filter(|(name, _)| is_secret(name));
                         secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
+                        let key = load.tls.as_ref().and_then(|tls| tls.key.as_ref()).filter(|key| is_pem(key));
+                        secrets.extend(key.iter().flat_map(|key| key.0.lines()).map(|line| line.trim().to_owned()));
                         let url = load.url.as_ref().and_then(|url| Url::parse(url.0.trim()).ok());
                         secrets.extend(url.iter().flat_map(of_url));
                     }
@@ -93,6 +96,10 @@ impl Redactor {
             *text = self.clean(text);
         }
     }
+}
+
+fn is_pem(key: &Text) -> bool {
+    matches!(Pem::of(key), Pem::Text(_))
 }
 
 /// `url` as it may be shown: without user, password and the values of secret query parameters.

@@ -11,4 +11,5 @@ mod ready;
 mod run;
 mod storage;
 mod target;
+mod tls;
 mod trust;

@@ -79,7 +79,7 @@ impl Connection {
         let head = poll_fn(|context| exchange.poll(self, scratch, is_error, context)).await?;
         self.answers += 1;
         // A response that came before the whole request was sent leaves the rest of it in the way.
-        let reusable = head.keep_alive && self.pending.is_empty() && exchange.unsent.is_empty();
+        let reusable = head.keep_alive && !request.closes && self.pending.is_empty() && exchange.unsent.is_empty();
         let (status, is_error) = (Status::Http(head.status), is_error(head.status));
         Ok(Answer { status, is_error, sent, done: Instant::now(), sample: exchange.sample, reusable })
     }

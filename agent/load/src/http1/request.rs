@@ -16,6 +16,8 @@ pub(crate) struct Prepared {
     pub(crate) is_head: bool,
     /// Whether sending it twice does no harm (RFC 9110, section 9.2.2).
     pub(crate) is_idempotent: bool,
+    /// It says that nothing follows on its connection (RFC 9112, section 9.6).
+    pub(crate) closes: bool,
 }
 
 impl Prepared {
@@ -51,6 +53,10 @@ impl Prepared {
             bytes: bytes.into(),
             is_head: message.method == Method::HEAD,
             is_idempotent: message.method.is_idempotent(),
+            closes: message.headers.get_all(header::CONNECTION).iter().any(|value| {
+                let options = value.to_str().unwrap_or_default().split(',');
+                options.into_iter().any(|option| option.trim().eq_ignore_ascii_case("close"))
+            }),
         }
     }
 }

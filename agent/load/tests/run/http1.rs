@@ -293,3 +293,18 @@ async fn an_address_of_version_6_is_reached_and_named_in_brackets() {
     let report = ran(&one_by_one(&server.url(), 1)).await;
     assert_eq!(report.status_codes.get(&200), Some(&1), "{report:?}");
 }
+
+#[tokio::test]
+async fn a_request_that_closes_its_connection_is_the_last_on_it_whatever_the_server_says() {
+    let server = Raw::start(|mut peer| async move {
+        loop {
+            peer.request().await?;
+            peer.write(ok("ok")).await?;
+        }
+    })
+    .await;
+    let mut plan = one_by_one(&server.url(), 5);
+    plan.target.headers.insert("connection", "close".parse().unwrap());
+    let report = ran(&plan).await;
+    assert_eq!((report.completed, report.error_count(), server.accepted()), (5, 0, 5));
+}

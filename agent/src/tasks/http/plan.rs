@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use iter8_core::task::http::Load;
 use iter8_core::task::load::Timing;
-use iter8_load::{Plan, Share, StatusRange, Target};
+use iter8_load::{Plan, Protocol, Share, StatusRange, Target};
 use url::Url;
 
 use crate::redact::shown_url;
 use crate::tasks::TaskError;
-use crate::tasks::load::timing;
+use crate::tasks::load::{timing, tls};
 
 /// The load that the inputs ask for, and what is called by it, without credentials.
 pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
@@ -29,6 +29,15 @@ pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
         value.set_sensitive(true);
         target.headers.insert(name, value);
     }
+    if let Some(settings) = &inputs.tls {
+        target.tls = tls::tls(settings).await?;
+    }
+    if inputs.is_http2() {
+        target.protocol = Protocol::Http2;
+    }
+    if inputs.keep_alive.is_some_and(|keep| !keep.0) {
+        target.headers.insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
+    }
     let timing: Timing = inputs.timing();
     let plan = Plan {
         target,
@@ -36,7 +45,7 @@ pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
         limit: timing::limit(timing.limit),
         warmup: timing.warmup.map(timing::limit),
         connections: u32::try_from(inputs.connections()).unwrap_or(u32::MAX),
-        streams: Plan::STREAMS,
+        streams: inputs.streams().map_or(Plan::STREAMS, |streams| u32::try_from(streams).unwrap_or(u32::MAX)),
         timeout: inputs.timeout(),
         error_ranges: inputs.error_ranges().into_iter().map(|(lower, upper)| StatusRange { lower, upper }).collect(),
         allow_initial_errors: inputs.allow_initial_errors.is_some_and(|allow| allow.0),

@@ -3,4 +3,5 @@
 
 pub(super) mod metrics;
 pub(super) mod timing;
+pub(super) mod tls;
 pub(super) mod words;

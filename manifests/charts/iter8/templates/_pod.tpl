@@ -98,10 +98,36 @@ containers:
     readOnly: true
   - name: tmp
     mountPath: /tmp
+  {{- range $number, $secret := include "iter8.tls" . | fromJsonArray }}
+  - name: tls-{{ $number }}
+    mountPath: {{ printf "/etc/iter8-tls/%s" $secret | quote }}
+    readOnly: true
+  {{- end }}
 volumes:
 - name: experiment
   secret:
     secretName: {{ include "iter8.spec" . | quote }}
 - name: tmp
   emptyDir: {}
+{{- range $number, $secret := include "iter8.tls" . | fromJsonArray }}
+- name: tls-{{ $number }}
+  secret:
+    secretName: {{ $secret | quote }}
+{{- end }}
+{{- end }}
+
+{{- /* The Secrets that loads take certificates from, as a list in JSON. */ -}}
+{{- define "iter8.tls" -}}
+{{- $secrets := list }}
+{{- range $task := list "http" }}
+{{- if has $task $.Values.tasks }}
+{{- $inputs := index $.Values $task | default dict }}
+{{- range $load := prepend (values ($inputs.endpoints | default dict)) $inputs }}
+{{- with dig "tls" "secret" "" ($load | default dict) }}
+{{- $secrets = append $secrets (toString .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $secrets | uniq | sortAlpha | toJson }}
 {{- end }}

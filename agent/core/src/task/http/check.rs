@@ -1,9 +1,9 @@
 //! What is wrong with the inputs of the task `http`, beyond what their types say. Pure.
 
 use super::{Http, Load};
-use crate::scalar::Count;
+use crate::scalar::{Count, Flag};
 use crate::schema::Problem;
-use crate::task::load::{MAX_CONNECTIONS, Order, id_problem, rate_problem};
+use crate::task::load::{MAX_CONNECTIONS, Order, Tls, id_problem, rate_problem};
 
 impl Http {
     pub(crate) fn validate(&self) -> Vec<Problem> {
@@ -66,6 +66,8 @@ impl Http {
     }
 }
 
+/// The most requests on a connection: as many as there are numbers for a while (RFC 9113, section 5.1.1).
+const MAX_STREAMS: u64 = 100_000;
 /// The largest weight of an endpoint.
 const MAX_WEIGHT: u64 = 1_000;
 
@@ -105,6 +107,11 @@ impl Load {
         if let Some(method) = self.method.as_ref().filter(|method| !is_token(&method.0)) {
             problem("method", format!("must be an HTTP method such as GET or PUT, got `{}`", method.0));
         }
+        if let Some(Count(streams)) = self.streams.filter(|n| n.0 == 0 || n.0 > MAX_STREAMS) {
+            problems.push(Problem::at("streams", format!("must be from 1 to {MAX_STREAMS}, got {streams}")));
+        }
+        let tls = self.tls.iter().flat_map(Tls::validate);
+        problems.extend(tls.map(|problem| problem.under("tls")));
         problems.extend(self.pace.validate());
         problems
     }
@@ -121,12 +128,36 @@ impl Load {
         let concurrency = self.concurrency.map(|concurrency| concurrency.0);
         let mut problems = self.pace.contradictions(self.qps.map(|_| "qps"), concurrency);
         if let (Some(concurrency), Some(connections)) = (concurrency, self.connections) {
-            let message = format!(
-                "is {concurrency}, which contradicts connections: each request that is under way has one of its own"
-            );
-            if concurrency != connections.0 {
+            if self.is_http2() && !concurrency.is_multiple_of(connections.0.max(1)) {
+                let message = format!(
+                    "is {concurrency}, which {} connections cannot share evenly: set a multiple of them",
+                    connections.0
+                );
                 problems.push(Problem::at("concurrency", message));
             }
+            if !self.is_http2() && concurrency != connections.0 {
+                let message = format!(
+                    "is {concurrency}, which contradicts connections: each request that is under way has one of its own"
+                );
+                problems.push(Problem::at("concurrency", message));
+            }
+        }
+        if let Some(Count(streams)) = self.streams {
+            let message = match (self.is_http2(), concurrency) {
+                (false, _) => Some("means nothing without http2: true"),
+                (true, Some(_)) => Some("contradicts concurrency, which says how many requests are under way"),
+                (true, None) => None,
+            };
+            problems.extend(message.map(|message| Problem::at("streams", format!("is {streams}, which {message}"))));
+        }
+        if self.is_http2() && self.keep_alive == Some(Flag(false)) {
+            let message = "is false, which contradicts http2: its connections carry many requests";
+            problems.push(Problem::at("keepAlive", message));
+        }
+        let is_plain = self.url.as_ref().is_some_and(|url| url.0.trim().starts_with("http://"));
+        if is_plain && self.tls.is_some() {
+            let message = "means nothing for an http:// URL, which is not encrypted: write https://";
+            problems.push(Problem::at("tls", message));
         }
         let ends_at_zero = self.pace.length().is_some() && self.pace.arrivals(0.0, None).last_rate() == Some(0.0);
         if let (true, Some(requests)) = (ends_at_zero, self.num_requests) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::load::{self, Excludes, Limit, Order, Pace, Timing};
+use super::load::{self, Excludes, Limit, Order, Pace, Timing, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -70,6 +70,18 @@ pub struct Load {
     /// How long to wait for an answer; a request that takes longer is an error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
+    /// Settings of TLS for an https URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// Speak HTTP/2: agreed on over TLS, with prior knowledge over plain TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<Flag>,
+    /// With `http2`: the most requests that are under way on each connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<Count>,
+    /// Whether requests follow one another on a connection, as they do by default, or each has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_alive: Option<Flag>,
     /// Body of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_str: Option<Text>,
@@ -125,7 +137,7 @@ const EXCLUDES: &Excludes = &[
     ("duration", &["numRequests"]),
     ("qps", &["schedule", "concurrency"]),
     ("schedule", &["qps", "concurrency"]),
-    ("concurrency", &["qps", "schedule", "arrivals", "seed", "whenBusy", "connections"]),
+    ("concurrency", &["qps", "schedule", "arrivals", "seed", "whenBusy", "connections", "streams"]),
     ("connections", &["concurrency"]),
     ("arrivals", &["concurrency"]),
     ("whenBusy", &["concurrency"]),
@@ -207,9 +219,28 @@ impl Load {
         }
     }
 
+    /// Whether it speaks HTTP/2.
+    pub fn is_http2(&self) -> bool {
+        self.http2.is_some_and(|http2| http2.0)
+    }
+
     /// The most connections open at the same time.
     pub fn connections(&self) -> u64 {
-        self.concurrency.or(self.connections).map_or(DEFAULT_CONNECTIONS, |connections| connections.0)
+        let default = match (self.concurrency, self.is_http2()) {
+            (Some(Count(concurrency)), false) => concurrency,
+            (Some(_), true) => 1,
+            (None, _) => DEFAULT_CONNECTIONS,
+        };
+        self.connections.map_or(default, |connections| connections.0)
+    }
+
+    /// The most requests under way on each connection, if the load says it.
+    pub fn streams(&self) -> Option<u64> {
+        match (self.concurrency, self.is_http2()) {
+            (Some(Count(concurrency)), true) => Some(concurrency.div_ceil(self.connections().max(1))),
+            (_, true) => self.streams.map(|streams| streams.0),
+            (_, false) => None,
+        }
     }
 
     /// How long an answer may take.
@@ -375,6 +406,20 @@ mod tests {
     }
 
     #[test]
+    fn over_http2_a_concurrency_is_shared_by_the_connections() {
+        let load = |more: Value| {
+            let mut with = json!({ "url": "http://a" });
+            with.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let load = part(&with, 0).load;
+            (load.connections(), load.streams())
+        };
+        assert_eq!(load(json!({ "concurrency": 6 })), (6, None));
+        assert_eq!(load(json!({ "concurrency": 6, "http2": true })), (1, Some(6)));
+        assert_eq!(load(json!({ "concurrency": 6, "http2": true, "connections": 2 })), (2, Some(3)));
+        assert_eq!(load(json!({ "http2": true, "streams": 9 })), (4, Some(9)));
+    }
+
+    #[test]
     fn contradictions_have_their_values() {
         for (more, message) in [
             (
@@ -390,6 +435,23 @@ mod tests {
                 "`numRequests` is 9, which a schedule that ends at 0 requests a second may never reach: set duration instead",
             ),
             (json!({ "schedule": { "ramp": { "from": 1 } } }), "`schedule.ramp.to` is required"),
+            (json!({ "streams": 5 }), "`streams` is 5, which means nothing without http2: true"),
+            (
+                json!({ "http2": true, "streams": 5, "concurrency": 5 }),
+                "`streams` is 5, which contradicts concurrency, which says how many requests are under way",
+            ),
+            (
+                json!({ "http2": true, "connections": 2, "concurrency": 5 }),
+                "`concurrency` is 5, which 2 connections cannot share evenly: set a multiple of them",
+            ),
+            (
+                json!({ "http2": true, "keepAlive": false }),
+                "`keepAlive` is false, which contradicts http2: its connections carry many requests",
+            ),
+            (json!({ "streams": 0 }), "`streams` must be from 1 to 100000, got 0"),
+            (json!({ "tls": {} }), "`tls` means nothing for an http:// URL, which is not encrypted: write https://"),
+            (json!({ "tls": { "cert": "c" } }), "`tls.key` is required with cert: it is the certificate's private key"),
+            (json!({ "tls": { "keyy": "c" } }), "`tls.keyy` is not a known key; did you mean `key`?"),
         ] {
             let mut with = json!({ "url": "http://a" });
             with.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -5,10 +5,12 @@
 mod endpoints;
 mod pace;
 mod schedule;
+mod tls;
 
 pub use endpoints::{Excludes, Order, id_problem, over};
 pub use pace::{ArrivalKind, Arrivals, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
+pub use tls::{MOUNTS, Pem, Tls};
 
 /// The percentiles that are always reported.
 pub const PERCENTILES: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
