@@ -9,6 +9,7 @@ mod pace;
 mod privacy;
 mod ready;
 mod run;
+mod search;
 mod storage;
 mod target;
 mod tls;

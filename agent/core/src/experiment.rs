@@ -150,6 +150,18 @@ impl Experiment {
             .min(Duration::from_secs(31_536_000))
     }
 
+    /// The objectives of the first `assess` step on metrics of `provider`, but for `except`, as they are judged there.
+    pub fn objectives_on(&self, provider: &str, except: &str) -> Assess {
+        let is_on =
+            |name: &str| name.parse::<MetricName>().is_ok_and(|name| name.provider == provider && name.name != except);
+        let mut assess = self.objectives().next().cloned().unwrap_or_default();
+        if let Some(slos) = &mut assess.slos {
+            slos.upper.retain(|name, _| is_on(name));
+            slos.lower.retain(|name, _| is_on(name));
+        }
+        assess
+    }
+
     fn objectives(&self) -> impl Iterator<Item = &Assess> {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),

@@ -15,6 +15,7 @@ use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::assess::Assess;
 use crate::task::http::{Http, PROVIDER, is_provider};
+use crate::task::load::MAX_RATE_METRIC;
 use crate::task::ready::Ready;
 
 /// Values of an experiment.
@@ -191,7 +192,9 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     let (true, Some(Task::Assess(assess))) = (judges, parsed("assess")) else {
         return Vec::new();
     };
-    let measured = match parsed(PROVIDER) {
+    let http = parsed(PROVIDER);
+    let searches = matches!(&http, Some(Task::Http(http)) if http.search.is_some());
+    let measured = match http {
         Some(http) if before.contains(&PROVIDER) => http.providers(),
         // Its own problems come first.
         None if before.contains(&PROVIDER) => return Vec::new(),
@@ -199,6 +202,10 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     };
     let problem = |(place, name): (&str, &String)| {
         let provider = name.parse::<MetricName>().ok()?.provider;
+        if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches {
+            let message = format!("has `{name}`, which only a search measures: set http.search");
+            return Some(Problem::at(place, message).under("assess"));
+        }
         if !is_provider(&provider) || measured.contains(&provider) {
             return None;
         }
@@ -325,6 +332,21 @@ mod tests {
                 "`assess.SLOs.lower` has `http-put/request-count`, which http does not measure: its metrics begin with http-get/, http-post/",
             ]
         );
+    }
+
+    #[test]
+    fn a_highest_rate_is_measured_by_a_search_alone() {
+        let mut values = json!({
+            "tasks": ["http", "assess"],
+            "http": { "url": "http://a" },
+            "assess": { "SLOs": { "lower": { "http/max-rate": 100 }, "upper": { "http/latency-p99": 50 } } },
+        });
+        assert_eq!(
+            said(&values),
+            ["`assess.SLOs.lower` has `http/max-rate`, which only a search measures: set http.search"]
+        );
+        values["http"]["search"] = json!({ "to": 200 });
+        assert_eq!(said(&values), Vec::<String>::new());
     }
 
     #[test]

@@ -116,7 +116,7 @@ mod tests {
             ),
             (
                 json!({ "SLOs": { "upper": { "http/latency-p100": 5 } } }),
-                "`SLOs.upper` has `http/latency-p100`, which the task http does not measure; known are request-count, error-count, error-rate, latency-mean, latency-stddev, latency-min, latency-max and latency-pX with X between 0 and 100",
+                "`SLOs.upper` has `http/latency-p100`, which the task http does not measure; known are request-count, error-count, error-rate, latency-mean, latency-stddev, latency-min, latency-max, max-rate and latency-pX with X between 0 and 100",
             ),
             (
                 json!({ "SLOs": { "upper": { "http/latency-mean": "fast" } } }),

@@ -2,6 +2,7 @@
 //! Sending is the business of iter8-load, judging that of iter8-core.
 
 mod plan;
+mod search;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -28,6 +29,9 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
     for part in inputs.parts() {
         let (plan, target) = plan::plan(&part.load).await.map_err(|error| named(&part, error))?;
         planned.push(Planned { part, plan, target });
+    }
+    if let (Some(settings), [load]) = (&inputs.search, planned.as_slice()) {
+        return search::run(settings, load, context).await;
     }
     match inputs.order() {
         Order::Sequence => sequence(&planned, context).await,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::load::{self, Excludes, Limit, Order, Pace, Timing, Tls};
+use super::load::{self, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Timing, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -27,6 +27,9 @@ pub struct Http {
     /// Whether endpoints get their load one after another or all at the same time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoints_order: Option<Order>,
+    /// Look for the highest rate that meets the objectives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
 }
 
 /// One of several things to request.
@@ -119,9 +122,17 @@ pub struct ErrorRange {
 
 /// Provider of the metrics, the first part of their names, unless there are endpoints.
 pub const PROVIDER: &str = "http";
-/// Names of the metrics after the provider, beside the percentiles `latency-pX`.
-pub const METRICS: [&str; 7] =
-    ["request-count", "error-count", "error-rate", "latency-mean", "latency-stddev", "latency-min", "latency-max"];
+/// Names of the metrics after the provider, beside the percentiles `latency-pX`. The last one is that of a search.
+pub const METRICS: [&str; 8] = [
+    "request-count",
+    "error-count",
+    "error-rate",
+    "latency-mean",
+    "latency-stddev",
+    "latency-min",
+    "latency-max",
+    MAX_RATE_METRIC,
+];
 /// Requests sent when nothing says how many.
 pub const DEFAULT_NUM_REQUESTS: u64 = 100;
 /// Requests a second when nothing else is said.
@@ -193,6 +204,10 @@ impl Http {
 
     /// How long the loads take at most when nothing is late.
     pub fn expected_duration(&self) -> Duration {
+        if let Some(search) = &self.search {
+            let last = search.probe_duration().saturating_add(self.common.timeout());
+            return search.max_duration().saturating_add(last);
+        }
         let each = self.parts().into_iter().map(|part| part.load.timing().expected_duration());
         match self.order() {
             Order::Sequence => each.fold(Duration::ZERO, Duration::saturating_add),
@@ -403,6 +418,33 @@ mod tests {
         ] {
             assert_eq!(parse(&with).unwrap_err(), [message], "{with}");
         }
+    }
+
+    #[test]
+    fn a_search_decides_itself_which_rates_are_tried() {
+        for (more, message) in [
+            (json!({ "search": {}, "qps": 5 }), "`search` contradicts qps: it tries rates by itself, each for a while"),
+            (
+                json!({ "search": {}, "endpoints": { "a": {} } }),
+                "`search` tries one target, and there are endpoints: search them one by one",
+            ),
+            (
+                json!({ "search": { "SLOs": { "lower": { "http/max-rate": 5 } } } }),
+                "`search.SLOs` has `http/max-rate`, which a load at a given rate does not measure",
+            ),
+            (
+                json!({ "search": { "from": 0 } }),
+                "`search.from` must be above 0 and at most 1000000 requests a second, got 0",
+            ),
+            (json!({ "search": { "form": 1 } }), "`search.form` is not a known key; did you mean `from`?"),
+        ] {
+            let mut with = json!({ "url": "http://a" });
+            with.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            assert_eq!(parse(&with).unwrap_err(), [message], "{with}");
+        }
+        let http =
+            parse(&json!({ "url": "http://a", "search": { "maxDuration": "1m" }, "arrivals": "poisson" })).unwrap();
+        assert_eq!(http.expected_duration(), Duration::from_secs(68));
     }
 
     #[test]

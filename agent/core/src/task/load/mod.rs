@@ -5,11 +5,13 @@
 mod endpoints;
 mod pace;
 mod schedule;
+mod search;
 mod tls;
 
 pub use endpoints::{Excludes, Order, id_problem, over};
 pub use pace::{ArrivalKind, Arrivals, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
+pub use search::{Found, Outcome, Probe, Search};
 pub use tls::{MOUNTS, Pem, Tls};
 
 /// The percentiles that are always reported.
@@ -18,6 +20,9 @@ pub const PERCENTILES: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];
 pub const MAX_CONNECTIONS: u64 = 65_536;
 /// The highest rate that can be asked for, in requests a second.
 pub const MAX_RATE: f64 = 1e6;
+
+/// Name of the metric that a search for the highest rate measures.
+pub const MAX_RATE_METRIC: &str = "max-rate";
 
 /// What is wrong with a rate, if anything.
 pub fn rate_problem(rate: f64) -> Option<String> {

@@ -1,0 +1,154 @@
+//! The search for the highest rate that meets objectives: sends one probe after another and has each judged as the
+//! experiment itself is. Which rate is next, and what it all says, is decided by iter8-core; what is sent by each task.
+
+use std::time::{Duration, Instant};
+
+use iter8_core::metric::{Metric, MetricKind, MetricName, Observation, Series};
+use iter8_core::stats::samples_needed;
+use iter8_core::task::assess::Assess;
+use iter8_core::task::load::{Found, MAX_RATE_METRIC, Outcome, Probe, Search};
+use iter8_core::{ExperimentResult, Verdict, assess};
+use iter8_load::Report;
+use jiff::Timestamp;
+
+use super::metrics::{Source, record};
+use crate::tasks::TaskError;
+
+/// Fewer requests say nothing, whatever the objective.
+const LEAST_REQUESTS: u64 = 20;
+
+/// How probes are judged.
+pub(crate) struct Judge<'a> {
+    /// First part of the names of the metrics.
+    pub(crate) provider: &'a str,
+    /// What stands before `mean`, `p99` and so on.
+    pub(crate) latency: &'a str,
+    /// What is called, without credentials.
+    pub(crate) target: String,
+    /// Percentiles to report.
+    pub(crate) percentiles: &'a [f64],
+    /// The objectives on what the load measures.
+    pub(crate) objectives: Assess,
+}
+
+/// Searches. `send` sends a load of a rate, in requests a second, for a time; `tell` takes a few words on how far it is. What
+/// the best probe measured is in `result` afterwards, with the rate that was found.
+pub(crate) async fn search(
+    settings: &Search,
+    judge: &Judge<'_>,
+    result: &mut ExperimentResult,
+    tell: &(dyn Fn(String) + Sync),
+    send: impl AsyncFn(f64, Duration, bool) -> Result<Report, TaskError>,
+) -> Result<String, TaskError> {
+    let begun = Instant::now();
+    let mut probes: Vec<Probe> = Vec::new();
+    let mut best: Option<(f64, bool, Report)> = None;
+    let mut is_out_of_time = false;
+    while let Some(rate) = settings.next(&probes) {
+        let length = judge.length(settings, rate);
+        if !probes.is_empty() && begun.elapsed() + length > settings.max_duration() {
+            is_out_of_time = true;
+            break;
+        }
+        tell(said(&probes, rate));
+        let report = send(rate, length, probes.is_empty()).await?;
+        if report.interrupted {
+            return Err(TaskError::Cancelled);
+        }
+        let outcome = judge.outcome(&report, result.confidence);
+        let passed = outcome == Outcome::Passed;
+        // The highest that passed, or else the lowest.
+        let is_better = best.as_ref().is_none_or(|(known, good, _)| match (passed, *good) {
+            (true, true) => rate > *known,
+            (true, false) => true,
+            (false, true) => false,
+            (false, false) => rate < *known,
+        });
+        if is_better {
+            best = Some((rate, passed, report));
+        }
+        probes.push(Probe { rate, outcome });
+    }
+    if let Some((_, _, report)) = &best {
+        let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+        record(result, &judge.source(&faults), report);
+    }
+    let found = settings.found(&probes, is_out_of_time);
+    observe(result, judge.provider, &found);
+    let Found { rate, reason, .. } = found;
+    let rate = assess::significant(rate, 4);
+    Ok(format!("the objectives hold up to {rate} requests a second: {reason} ({} rates tried)", probes.len()))
+}
+
+fn said(probes: &[Probe], rate: f64) -> String {
+    let shown = |rate: f64| assess::significant(rate, 4);
+    let tried = probes.iter().map(|Probe { rate, outcome }| {
+        let word = match outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed(_) => "failed",
+            Outcome::Unclear(_) => "unclear",
+            Outcome::Limited(_) => "not to be trusted",
+        };
+        format!("{}/s {word}", shown(*rate))
+    });
+    let mut all: Vec<String> = tried.collect();
+    all.push(format!("trying {}/s", shown(rate)));
+    all.join(", ")
+}
+
+/// Adds the rate that was found to the result.
+fn observe(result: &mut ExperimentResult, provider: &str, found: &Found) {
+    let loop_number = result.loops.started;
+    let metric = result.metrics.entry(format!("{provider}/{MAX_RATE_METRIC}")).or_insert_with(|| Metric {
+        kind: MetricKind::Gauge,
+        unit: Some("/s".to_owned()),
+        description: "highest rate of requests that meets the objectives".to_owned(),
+        versions: vec![Series::default()],
+    });
+    metric.versions[0].observe(Observation {
+        loop_number,
+        at: Some(Timestamp::now()),
+        value: Some(found.rate),
+        interval: Some(found.interval),
+        samples: None,
+        source: Some(found.reason.clone()),
+        faults: found.fault.iter().cloned().collect(),
+    });
+}
+
+impl Judge<'_> {
+    fn source<'a>(&'a self, faults: &'a [String]) -> Source<'a> {
+        Source {
+            provider: self.provider,
+            latency: self.latency,
+            target: self.target.clone(),
+            percentiles: self.percentiles,
+            faults,
+        }
+    }
+
+    /// What a report comes to by the objectives, as `assess` would judge it.
+    fn outcome(&self, report: &Report, confidence: f64) -> Outcome {
+        let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+        let mut scratch = ExperimentResult::pending("", "", 1, &[]);
+        scratch.confidence = confidence;
+        record(&mut scratch, &self.source(&faults), report);
+        let (verdict, reason) = assess::overall(&assess::assess(&scratch.metrics, 1, &self.objectives));
+        match (verdict, faults.first()) {
+            // A generator in trouble says nothing of the target, whatever objectives there are.
+            (_, Some(fault)) => Outcome::Limited(fault.clone()),
+            (Verdict::Pass, None) => Outcome::Passed,
+            (Verdict::Fail, None) => Outcome::Failed(reason),
+            (Verdict::Inconclusive | Verdict::Invalid, None) => Outcome::Unclear(reason),
+        }
+    }
+
+    /// How long a rate is to be tried: as long as every percentile needs to have its samples.
+    fn length(&self, settings: &Search, rate: f64) -> Duration {
+        let names = self.objectives.metrics().filter_map(|name| name.parse::<MetricName>().ok());
+        let needed = names.filter_map(|name| name.percentile()).map(|percentile| samples_needed(percentile / 100.0));
+        let requests = needed.max().unwrap_or_default().max(LEAST_REQUESTS);
+        let time = Duration::try_from_secs_f64(requests as f64 / rate).unwrap_or(Duration::MAX);
+        settings.probe_duration().max(time)
+    }
+}
