@@ -20,6 +20,7 @@ mod error;
 mod fault;
 #[cfg(test)]
 mod fuzz;
+mod growth;
 pub mod grpc;
 mod histogram;
 mod http1;

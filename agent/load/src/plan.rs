@@ -133,6 +133,14 @@ impl Plan {
         }
     }
 
+    /// The highest rate of this share, in requests a second; endless for a closed load.
+    pub(crate) fn peak(&self) -> f64 {
+        match &self.arrivals {
+            Arrivals::Open { schedule, .. } => schedule.peak() / self.share.count as f64,
+            Arrivals::Closed => f64::INFINITY,
+        }
+    }
+
     /// Whether requests have intended times.
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.arrivals, Arrivals::Open { .. })

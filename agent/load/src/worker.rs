@@ -16,6 +16,7 @@ use crate::budget::Budget;
 use crate::carrier::Requests;
 use crate::clock::{self, Alarm};
 use crate::dial::{Dialer, Route};
+use crate::growth::Growth;
 use crate::histogram::Histogram;
 use crate::lane::{Closed, Due, Lane, Shared, carry};
 use crate::linger::linger;
@@ -168,8 +169,9 @@ impl Lanes {
         let mut intended = plan.intended();
         let mut upcoming = intended.next();
         let mut house = House::new(plan)?;
+        let mut growth = Growth::new(plan.peak());
         alarm.wait_until(start).await?;
-        while let Some(at) = upcoming {
+        loop {
             let now = start.elapsed();
             {
                 let mut queue = self.shared.queue.borrow_mut();
@@ -179,12 +181,10 @@ impl Lanes {
                 }
                 queue.hand_over();
             }
-            self.spread(plan, when_busy, &mut tally);
+            let growing = self.spread(plan, when_busy, now, &mut growth, &mut tally);
+            let Some(next) = upcoming.into_iter().chain(growing).min() else { break };
             // Nearer wake-ups than this would only take time from the lanes.
-            let wake = start + upcoming.unwrap_or(at).max(now + QUANTUM);
-            if upcoming.is_none() {
-                break;
-            }
+            let wake = start + next.max(now + QUANTUM);
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => {
@@ -204,11 +204,23 @@ impl Lanes {
         self.drain(plan, patience, tally, cancel, &mut house, tell).await
     }
 
-    /// Makes lanes for due requests that found none, or gives the requests up.
-    fn spread(&mut self, plan: &Plan, when_busy: WhenBusy, tally: &mut Tally) {
+    /// Makes lanes for due requests that found none, or gives the requests up. Returns when there may be another lane, if
+    /// one is wanted.
+    fn spread(
+        &mut self,
+        plan: &Plan,
+        when_busy: WhenBusy,
+        now: Duration,
+        growth: &mut Growth,
+        tally: &mut Tally,
+    ) -> Option<Duration> {
         let mut waiting = self.shared.queue.borrow().due.len();
-        while waiting > 0 && self.grow(plan) {
+        while waiting > 0 && growth.earliest() <= now && self.grow(plan) {
+            growth.added(now);
             waiting -= 1;
+        }
+        if waiting > 0 && self.all.len() < plan.lanes() as usize {
+            return Some(growth.earliest());
         }
         if waiting > 0 && when_busy == WhenBusy::Drop {
             let mut queue = self.shared.queue.borrow_mut();
@@ -216,6 +228,7 @@ impl Lanes {
             queue.due.truncate(keep);
             tally.dropped += waiting as u64;
         }
+        None
     }
 
     async fn send_closed(

@@ -130,11 +130,11 @@ async fn a_connection_that_was_closed_while_idle_is_made_anew_without_an_error()
                 peer.write(ok("ok")).await
             })
             .await;
-            let mut plan = Plan { connections: 1, ..plan(&server.url(), 4, 10.0) };
+            let mut plan = Plan { connections: 1, ..plan(&server.url(), 3, 2.0) };
             plan.target.method = method.clone();
             let report = ran(&plan).await;
             let seen = (report.completed, report.error_count(), server.accepted(), report.reconnects);
-            if seen == (4, 0, 4, 3) { Ok(()) } else { Err(seen) }
+            if seen == (3, 0, 3, 2) { Ok(()) } else { Err(seen) }
         })
         .await;
     }

@@ -13,6 +13,7 @@ mod http2;
 mod model;
 mod plans;
 mod server;
+mod start;
 mod tls;
 
 use std::sync::atomic::Ordering;

@@ -124,5 +124,7 @@ async fn a_peer_that_vanishes_costs_one_request_for_each_of_its_connections() {
     let report = ran(&Plan { timeout, connections: 2, ..one_by_one(&server.url(), 60) }).await;
     let timeouts = report.errors[&ErrorKind::Timeout].count;
     assert_eq!((report.status_codes.get(&200), timeouts), (Some(&58), 2), "{:?}", report.errors);
-    assert_eq!((server.accepted(), report.reconnects), (4, 2));
+    // Whoever has another first may send all that is left.
+    let accepted = server.accepted();
+    assert!((3..=4).contains(&accepted) && report.reconnects == accepted - 2, "{accepted} {}", report.reconnects);
 }
