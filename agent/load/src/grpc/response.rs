@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use h2::client::ResponseFuture;
-use http::{HeaderMap, StatusCode, header, response};
+use http::{HeaderMap, HeaderName, StatusCode, header, response};
 use percent_encoding::percent_decode;
 
 use super::call::Kind;
@@ -11,6 +11,10 @@ use super::code::Code;
 use super::exchange::Counts;
 use super::frame::{Decoder, Encoding, FrameError, Most};
 use crate::call::Sample;
+
+/// Names that are looked up for every call.
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 /// How a call ended.
 #[derive(Debug)]
@@ -62,7 +66,7 @@ struct Answer {
 
 impl Answer {
     fn new(head: &response::Parts, expected: Expected) -> Self {
-        let encoding = match head.headers.get("grpc-encoding").map(header::HeaderValue::as_bytes) {
+        let encoding = match head.headers.get(&GRPC_ENCODING).map(header::HeaderValue::as_bytes) {
             None | Some(b"identity") => Encoding::Identity,
             Some(b"gzip") => Encoding::Gzip,
             Some(_) => Encoding::Other,
@@ -96,7 +100,7 @@ impl Answer {
     /// How the call ended when all of it is there. A code that is given counts, whatever the status of HTTP
     /// (doc/http-grpc-status-mapping.md).
     fn end(self, headers: &HeaderMap, trailers: Option<&HeaderMap>) -> Ended {
-        let given = trailers.into_iter().chain([headers]).find_map(|fields| Some((fields, fields.get("grpc-status")?)));
+        let given = trailers.into_iter().chain([headers]).find_map(|fields| Some((fields, fields.get(&GRPC_STATUS)?)));
         let code = given.map(|(_, value)| (Code::parse(value.as_bytes()), value));
         match (code, given) {
             (Some((Code::Ok, _)), _) if self.is_grpc => self.content(),

@@ -3,6 +3,7 @@
 
 mod request;
 mod session;
+mod wire;
 
 pub(crate) use request::Prepared;
 pub(crate) use session::{Broken, Link, Sessions};

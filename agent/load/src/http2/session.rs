@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::pin::pin;
 use std::rc::Rc;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use h2::client::SendRequest;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
+use super::wire::Wire;
 use crate::call::CallError;
 use crate::dial::Dialer;
 use crate::report::ErrorKind;
@@ -24,7 +26,7 @@ pub(crate) struct Sessions(RefCell<Vec<Rc<Session>>>);
 #[derive(Default)]
 struct Session {
     /// The handle of the connection that was made last. Locked while another is made.
-    sender: Mutex<Option<SendRequest<Bytes>>>,
+    handle: Mutex<Option<Handle>>,
     /// How often it was made.
     made: Cell<u64>,
     /// The generation that can be used: `made`, or 0 when there is none.
@@ -37,10 +39,19 @@ struct Session {
 /// The way of a lane, which sends one request at a time, to a session.
 pub(crate) struct Link {
     session: Rc<Session>,
-    /// Its own handle, with the generation that it belongs to.
-    sender: Option<(u64, SendRequest<Bytes>)>,
+    /// Its own handle.
+    handle: Option<Handle>,
     /// What is under way: on which generation, and how often its peer had been heard of before.
     under_way: Option<(u64, u64)>,
+}
+
+/// Sends on a connection.
+#[derive(Clone)]
+struct Handle {
+    /// Of the connection.
+    generation: u64,
+    sender: SendRequest<Bytes>,
+    wire: Rc<Wire>,
 }
 
 /// How often a request is sent that nobody has worked on.
@@ -61,7 +72,7 @@ impl Sessions {
         while sessions.len() <= number {
             sessions.push(Rc::default());
         }
-        Link { session: sessions[number].clone(), sender: None, under_way: None }
+        Link { session: sessions[number].clone(), handle: None, under_way: None }
     }
 
     /// How often sessions were made anew.
@@ -81,19 +92,16 @@ impl Link {
         loop {
             tries += 1;
             let session = &self.session;
-            let (generation, sender) = match &mut self.sender {
-                Some((generation, sender)) if *generation == session.open.get() => (*generation, sender),
+            let Handle { generation, sender, wire } = match &mut self.handle {
+                Some(handle) if handle.generation == session.open.get() => handle,
                 // In a box, because it is rare and would make every call as large as a handshake.
-                mine => {
-                    let (generation, sender) =
-                        mine.insert(Box::pin(session.sender(dialer)).await.map_err(Broken::Connection)?);
-                    (*generation, sender)
-                }
+                mine => mine.insert(Box::pin(session.handle(dialer)).await.map_err(Broken::Connection)?),
             };
+            let generation = *generation;
             self.under_way = Some((generation, session.heard.get()));
             // Waits while the server allows no further stream.
             let (error, was_sent) = match poll_fn(|context| sender.poll_ready(context)).await {
-                Ok(()) => match exchange(sender).await {
+                Ok(()) => match handing_over(wire, exchange(sender)).await {
                     Ok(answer) => {
                         session.heard.set(session.heard.get() + 1);
                         return Ok(answer);
@@ -106,7 +114,7 @@ impl Link {
             if error.is_reset() {
                 session.heard.set(session.heard.get() + 1);
             } else {
-                self.sender = None;
+                self.handle = None;
                 session.forget(generation);
             }
             // Nobody has worked on what could not be sent, which happens when a connection was closed at rest, and on what
@@ -133,10 +141,10 @@ impl Link {
 
 impl Session {
     /// A handle to the connection, which is made if there is none.
-    async fn sender(self: &Rc<Self>, dialer: &Dialer) -> Result<(u64, SendRequest<Bytes>), CallError> {
-        let mut sender = self.sender.lock().await;
-        if let (Some(sender), generation @ 1..) = (&*sender, self.open.get()) {
-            return Ok((generation, sender.clone()));
+    async fn handle(self: &Rc<Self>, dialer: &Dialer) -> Result<Handle, CallError> {
+        let mut handle = self.handle.lock().await;
+        if let Some(handle) = handle.as_ref().filter(|handle| handle.generation == self.open.get()) {
+            return Ok(handle.clone());
         }
         let dialed = dialer.dial().await?;
         if !dialed.http2 {
@@ -151,23 +159,24 @@ impl Session {
             .initial_max_send_streams(0)
             .enable_push(false)
             .handshake(dialed.stream);
-        let (made, driver) = handshake.await.map_err(|error| call_error(&error))?;
+        let (sender, connection) = handshake.await.map_err(|error| call_error(&error))?;
+        let wire = Rc::new(Wire::new(connection));
         let generation = self.made.get() + 1;
         let session = Rc::downgrade(self);
         let mut drivers = self.drivers.borrow_mut();
         // Those that have ended, of which nothing is to be kept.
         while drivers.try_join_next().is_some() {}
+        let driver = wire.clone();
         drivers.spawn_local(async move {
-            // Why a connection ended is told to each of its streams. It may have ended between two of them.
-            let _ = driver.await;
+            driver.drive().await;
+            // It may have ended between two requests.
             if let Some(session) = session.upgrade() {
                 session.forget(generation);
             }
         });
         self.made.set(generation);
         self.open.set(generation);
-        *sender = Some(made.clone());
-        Ok((generation, made))
+        Ok(handle.insert(Handle { generation, sender, wire }).clone())
     }
 
     /// Has the next request make a new connection, if this is the one that it would use.
@@ -186,6 +195,20 @@ impl Broken {
             Self::Stream(error) => call_error(&error),
         }
     }
+}
+
+/// Has `exchange` hand over its request, which it does when it is polled for the first time, and read its response.
+async fn handing_over<T>(wire: &Wire, exchange: impl Future<Output = T>) -> T {
+    let mut exchange = pin!(exchange);
+    let mut is_first = true;
+    poll_fn(|context| {
+        let polled = exchange.as_mut().poll(context);
+        if std::mem::take(&mut is_first) && polled.is_pending() {
+            wire.handed_over();
+        }
+        polled
+    })
+    .await
 }
 
 fn call_error(error: &h2::Error) -> CallError {
