@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plans::{plan, ran};
 use crate::server::grpc::Server;
+use crate::server::nobody;
 
 /// A call of the test service that sends these messages.
 pub(crate) fn call(kind: Kind, messages: &[&str]) -> Call {
@@ -297,10 +298,7 @@ async fn a_closed_load_has_as_many_calls_under_way_as_its_connections_carry() {
 
 #[tokio::test]
 async fn calls_that_find_nobody_are_unavailable() {
-    // A port that somebody holds and on which nobody listens.
-    let held = tokio::net::TcpSocket::new_v4().unwrap();
-    held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let url = format!("http://{}/", held.local_addr().unwrap());
+    let (_held, url) = nobody();
     let report = ran(&calls(&url, 10, call(Kind::Unary, &["a"]))).await;
     assert_eq!(report.grpc_codes, [(Code::Unavailable, 10)].into(), "{:?}", report.errors);
     assert_eq!(report.errors[&ErrorKind::Refused].count, 10);

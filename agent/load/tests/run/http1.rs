@@ -10,6 +10,7 @@ use iter8_load::{ErrorKind, Outcome, Plan, Report};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::plans::{again, closed, one_by_one, plan, ran};
+use crate::server::nobody;
 use crate::server::raw::{Raw, ok};
 use crate::server::web::{Behaviour, Server};
 
@@ -187,9 +188,7 @@ async fn a_response_that_began_is_never_asked_for_again() {
 
 #[tokio::test]
 async fn a_refused_connection_is_no_reconnect() {
-    let server = Raw::start(|_| async { Ok(()) }).await;
-    let url = server.url();
-    drop(server);
+    let (_held, url) = nobody();
     let report = ran(&one_by_one(&url, 5)).await;
     assert_eq!((count(&report, ErrorKind::Refused), report.reconnects), (5, 0));
 }

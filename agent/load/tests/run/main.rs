@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use iter8_load::{ErrorKind, Limit, LoadError, Outcome, Plan, Protocol, StatusRange, run};
 use plans::{plan, ran};
+use server::nobody;
 use server::web::{Behaviour, Server};
 use tokio_util::sync::CancellationToken;
 
@@ -57,9 +58,7 @@ async fn large_and_chunked_bodies_are_read_to_their_end() {
 
 #[tokio::test]
 async fn a_closed_port_is_measured_as_errors() {
-    let server = Server::start(Behaviour::Answer { status: 200, body: 5 }).await;
-    let url = server.url();
-    server.stop().await;
+    let (_held, url) = nobody();
     let report = ran(&plan(&url, 10, 500.0)).await;
     assert_eq!(report.errors[&ErrorKind::Refused].count, 10);
     assert_eq!((report.completed, report.moments.count()), (10, 10));

@@ -37,7 +37,7 @@ pub(crate) enum Behaviour {
 pub(crate) struct Server {
     address: SocketAddr,
     is_tls: bool,
-    tasks: JoinSet<()>,
+    _tasks: JoinSet<()>,
     pub(crate) requests: Arc<AtomicU64>,
     pub(crate) http2_requests: Arc<AtomicU64>,
     pub(crate) connections: Arc<AtomicU64>,
@@ -85,17 +85,12 @@ impl Server {
                 });
             }
         });
-        Self { address, is_tls, tasks, requests, http2_requests, connections }
+        Self { address, is_tls, _tasks: tasks, requests, http2_requests, connections }
     }
 
     pub(crate) fn url(&self) -> String {
         let scheme = if self.is_tls { "https" } else { "http" };
         format!("{scheme}://{}/", self.address)
-    }
-
-    /// Returns when nothing listens any more.
-    pub(crate) async fn stop(mut self) {
-        self.tasks.shutdown().await;
     }
 }
 
