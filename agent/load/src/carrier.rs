@@ -10,12 +10,18 @@ use crate::http1::{self, Scratch};
 use crate::http2;
 use crate::plan::Plan;
 use crate::report::ErrorKind;
-use crate::target::Protocol;
+use crate::target::{Message, Protocol, Vary};
 
 /// The request of a load, prepared for its protocol.
 pub(crate) enum Requests {
     Http1(http1::Prepared),
     Http2(Box<http2::Prepared>),
+    /// Each is made when it is to be sent; over HTTP/2 or not.
+    Varying {
+        message: Box<Message>,
+        vary: Vary,
+        http2: bool,
+    },
     Grpc(Box<grpc::Prepared>),
 }
 
@@ -54,8 +60,10 @@ impl Means {
     pub(crate) fn carrier(&self, number: usize, plan: &Plan) -> Carrier {
         let link = || self.sessions.link(number % (plan.connections as usize).max(1));
         match &*self.requests {
-            Requests::Http1(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
-            Requests::Http2(_) => Carrier::Http2(link()),
+            Requests::Http1(_) | Requests::Varying { http2: false, .. } => {
+                Carrier::Http1 { connection: None, dialed: 0, is_new: true }
+            }
+            Requests::Http2(_) | Requests::Varying { http2: true, .. } => Carrier::Http2(link()),
             Requests::Grpc(_) => Carrier::Grpc(grpc::Caller::new(link(), plan.share.numbered(number as u64))),
         }
     }
@@ -68,6 +76,10 @@ impl Requests {
     /// In words, when it cannot be sent.
     pub(crate) fn new(plan: &Plan) -> Result<Self, String> {
         let message = plan.target.message()?;
+        if let (Some(vary), Protocol::Http1 | Protocol::Http2) = (&plan.target.vary, &plan.target.protocol) {
+            let http2 = matches!(plan.target.protocol, Protocol::Http2);
+            return Ok(Self::Varying { message: Box::new(message), vary: vary.clone(), http2 });
+        }
         match &plan.target.protocol {
             Protocol::Http1 => Ok(Self::Http1(http1::Prepared::new(&message))),
             Protocol::Http2 => Ok(Self::Http2(Box::new(http2::Prepared::new(&message)))),
@@ -98,6 +110,20 @@ impl Carrier {
                 call_http1(connection, dialed, means, request, now, is_error).await
             }
             (Self::Http2(link), Requests::Http2(request)) => request.call(link, &means.dialer, is_error).await,
+            (Self::Http1 { connection, dialed, .. }, Requests::Varying { message, vary, .. }) => {
+                let request = http1::Prepared::new(&varied(message, vary, number)?);
+                if let Some(current) = connection
+                    && !current.is_alive(&means.scratch).await
+                {
+                    *connection = None;
+                }
+                // In a box, so that calls which do not vary are no larger for it.
+                Box::pin(call_http1(connection, dialed, means, &request, now, is_error)).await
+            }
+            (Self::Http2(link), Requests::Varying { message, vary, .. }) => {
+                let request = http2::Prepared::new(&varied(message, vary, number)?);
+                Box::pin(request.call(link, &means.dialer, is_error)).await
+            }
             (Self::Grpc(caller), Requests::Grpc(request)) => caller.call(request, number, means).await,
             (Self::Http1 { .. } | Self::Http2(_) | Self::Grpc(_), _) => {
                 Err(CallError::without_detail(ErrorKind::Protocol))
@@ -124,6 +150,14 @@ impl Carrier {
             Self::Http2(_) | Self::Grpc(_) => 0,
         }
     }
+}
+
+/// The request with this number.
+fn varied(message: &Message, vary: &Vary, number: u64) -> Result<Message, CallError> {
+    vary.0(number).and_then(|varied| message.varied(varied)).map_err(|why| CallError {
+        detail: format!("the request could not be made: {why}"),
+        ..CallError::without_detail(ErrorKind::Protocol)
+    })
 }
 
 async fn call_http1(

@@ -46,5 +46,5 @@ pub use plan::{Arrivals, Limit, Plan, Share, StatusRange, WhenBusy};
 pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second, Warmup};
 pub use run::{Progress, run, run_all};
 pub use schedule::{Schedule, Stage, Times};
-pub use target::{Identity, Protocol, Target, Tls};
+pub use target::{Identity, Protocol, Target, Tls, Varied, Vary, Varying};
 pub use turns::Turns;

@@ -1,6 +1,7 @@
 //! What is sent to whom. Debug output never shows values of headers or keys.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -26,6 +27,28 @@ pub struct Target {
     pub tls: Tls,
     /// What is spoken with it.
     pub protocol: Protocol,
+    /// Makes what differs from one request to the next; None when they are all the same. Not for gRPC, whose calls have
+    /// messages of their own.
+    pub vary: Option<Vary>,
+}
+
+/// Makes what differs from one request to the next: takes how many requests of the load come before it. An error, in words,
+/// ends the request before it is sent.
+#[derive(Clone)]
+pub struct Vary(pub Arc<Varying>);
+
+/// See [`Vary`].
+pub type Varying = dyn Fn(u64) -> Result<Varied, String> + Send + Sync;
+
+/// What is different in one request.
+#[derive(Clone, Debug, Default)]
+pub struct Varied {
+    /// In place of the path and query of the target's URL, percent-encoded.
+    pub path_and_query: Option<String>,
+    /// In place of the target's headers with the same names.
+    pub headers: HeaderMap,
+    /// In place of the target's body.
+    pub body: Option<Bytes>,
 }
 
 /// What is spoken with a target.
@@ -66,7 +89,15 @@ impl Target {
     /// A GET without headers.
     pub fn get(url: Url) -> Self {
         let headers = HeaderMap::new();
-        Self { method: Method::GET, url, headers, body: Bytes::new(), tls: Tls::default(), protocol: Protocol::Http1 }
+        Self {
+            method: Method::GET,
+            url,
+            headers,
+            body: Bytes::new(),
+            tls: Tls::default(),
+            protocol: Protocol::Http1,
+            vary: None,
+        }
     }
 
     /// The request without anything that depends on the protocol.
@@ -104,6 +135,26 @@ pub(crate) struct Message {
     /// All but those that frame the message.
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+}
+
+impl Message {
+    /// The message with what is different in one request.
+    ///
+    /// # Errors
+    /// In words, when that cannot be sent.
+    pub(crate) fn varied(&self, varied: Varied) -> Result<Self, String> {
+        let mut message = self.clone();
+        if let Some(path) = varied.path_and_query {
+            let mut parts = message.uri.into_parts();
+            parts.path_and_query = Some(path.parse().map_err(|error| format!("`{path}` is no path: {error}"))?);
+            message.uri = Uri::from_parts(parts).map_err(|error| error.to_string())?;
+        }
+        for (name, value) in &varied.headers {
+            message.headers.insert(name, value.clone());
+        }
+        message.body = varied.body.unwrap_or(message.body);
+        Ok(message)
+    }
 }
 
 /// User and password of a URL, as RFC 7617 sends them: what is percent-encoded in the URL is sent as it is meant.

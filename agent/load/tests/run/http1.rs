@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use iter8_load::{ErrorKind, Outcome, Plan, Report};
+use iter8_load::{ErrorKind, Outcome, Plan, Report, Varied, Vary};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::plans::{again, closed, one_by_one, plan, ran};
@@ -309,4 +309,50 @@ async fn a_request_that_closes_its_connection_is_the_last_on_it_whatever_the_ser
     plan.target.headers.insert("connection", "close".parse().unwrap());
     let report = ran(&plan).await;
     assert_eq!((report.completed, report.error_count(), server.accepted()), (5, 0, 5));
+}
+
+#[tokio::test]
+async fn what_varies_is_made_for_each_request_with_its_length() {
+    let (seen, requests) = tokio::sync::mpsc::unbounded_channel();
+    let server = Raw::start(move |mut peer| {
+        let seen = seen.clone();
+        async move {
+            loop {
+                let request = peer.request().await?;
+                let _ = seen.send(request);
+                peer.write(ok("ok")).await?;
+            }
+        }
+    })
+    .await;
+    let mut plan = post(one_by_one(&server.url(), 12), "the same");
+    plan.target.headers.insert("x-kept", "1".parse().unwrap());
+    plan.target.headers.insert("x-number", "none".parse().unwrap());
+    plan.target.vary = Some(Vary(Arc::new(|number| {
+        if number == 5 {
+            return Err("five is right out".to_owned());
+        }
+        let headers = [("x-number".parse().unwrap(), number.into())].into_iter().collect();
+        let path_and_query = (number > 0).then(|| format!("/items/{number}?q"));
+        Ok(Varied { path_and_query, headers, body: Some("x".repeat(usize::try_from(number).unwrap()).into()) })
+    })));
+    let report = ran(&plan).await;
+    assert_eq!((report.completed, report.error_count()), (12, 1));
+    let said = &report.errors[&ErrorKind::Protocol].samples[0];
+    assert!(said.ends_with("five is right out"), "{said}");
+    drop(server);
+    let requests: Vec<String> = seen_in(requests);
+    assert!(
+        requests[0].starts_with("POST / HTTP/1.1\r\n") && requests[0].contains("content-length: 0\r\n"),
+        "{requests:?}"
+    );
+    let last = requests.last().unwrap();
+    assert!(last.starts_with("POST /items/11?q HTTP/1.1\r\n") && last.ends_with(&"x".repeat(11)), "{last}");
+    assert!(last.contains("x-kept: 1\r\n") && last.contains("x-number: 11\r\n") && !last.contains("none"), "{last}");
+    assert!(last.contains("content-length: 11\r\n"), "{last}");
+}
+
+/// Every request that was seen, as text.
+fn seen_in(mut requests: tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) -> Vec<String> {
+    std::iter::from_fn(|| requests.try_recv().ok()).map(|request| String::from_utf8(request).unwrap()).collect()
 }
