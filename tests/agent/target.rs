@@ -145,3 +145,22 @@ fn a_run_by_duration_begins_only_when_the_target_answers_unless_it_is_told_to() 
     stage.run(&experiment([http(&closed.url("/"), &inputs)])).code(code::SUCCEEDED);
     assert_eq!(stage.result().load["http"].errors[0].count, 10);
 }
+
+#[test]
+fn redirects_are_followed_when_that_is_asked_for() {
+    for (follow, status, ends) in [(false, 307, 0), (true, 200, 10)] {
+        let target = HttpTarget::start(Behaviour::OK);
+        target.on("/old", Behaviour::Elsewhere("/new"));
+        let result = measured(&target.url("/old"), 10, &json!({ "followRedirects": follow }));
+        assert_eq!(result.load["http"].status_codes.get(&status), Some(&10));
+        assert_eq!((target.count_of("/old"), target.count_of("/new")), (10, ends));
+    }
+}
+
+#[test]
+fn without_keep_alive_each_request_has_a_connection_of_its_own() {
+    let target = HttpTarget::start(Behaviour::OK);
+    let result = measured(&target.url("/"), 10, &json!({ "keepAlive": false }));
+    assert_eq!((result.verdict, target.connections()), (Some(Verdict::Pass), 10));
+    assert_eq!(target.last().header("connection"), "close");
+}

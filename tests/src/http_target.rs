@@ -49,6 +49,8 @@ pub enum Behaviour {
         /// So many bytes come before what is shown.
         after: usize,
     },
+    /// Answers that what is looked for is at this place (307).
+    Elsewhere(&'static str),
     /// Answers 200, and closes the connection after so many bytes of a longer body.
     Cut(usize),
     /// Never answers.
@@ -243,6 +245,10 @@ async fn answer(
             });
             let body = StreamBody::new(begin.chain(end)).boxed_unsync();
             return Ok(Response::builder().header(header::CONTENT_LENGTH, bytes + 1).body(body)?);
+        }
+        Behaviour::Elsewhere(place) => {
+            let body = Full::default().map_err(|never| match never {}).boxed_unsync();
+            return Ok(Response::builder().status(307).header(header::LOCATION, place).body(body)?);
         }
         Behaviour::Hang => pending().await,
         Behaviour::Close => return Err(ended().into()),

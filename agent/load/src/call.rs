@@ -21,6 +21,8 @@ pub(crate) struct Answer {
     pub(crate) sample: Sample,
     /// Whether another request may follow on the connection.
     pub(crate) reusable: bool,
+    /// Of a redirect: where to, as it was written.
+    pub(crate) location: Option<Box<str>>,
 }
 
 /// How the target says that it went.

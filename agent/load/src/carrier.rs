@@ -3,26 +3,33 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::call::{Answer, CallError};
-use crate::dial::Dialer;
+use crate::call::{Answer, CallError, Status};
+use crate::dial::{Dialer, Route, Stream};
 use crate::grpc;
 use crate::http1::{self, Scratch};
 use crate::http2;
 use crate::plan::Plan;
+use crate::redirect::{self, HOPS_MAX};
 use crate::report::ErrorKind;
-use crate::target::{Message, Protocol, Vary};
+use crate::target::{Message, Protocol, Target, Tls, Vary};
+use url::Url;
 
 /// The request of a load, prepared for its protocol.
 pub(crate) enum Requests {
     Http1(http1::Prepared),
     Http2(Box<http2::Prepared>),
-    /// Each is made when it is to be sent; over HTTP/2 or not.
-    Varying {
-        message: Box<Message>,
-        vary: Vary,
-        http2: bool,
-    },
+    /// Those that differ from one to the next, or that follow redirects.
+    Special(Box<Special>),
     Grpc(Box<grpc::Prepared>),
+}
+
+/// Requests that take more than sending the same bytes.
+pub(crate) struct Special {
+    message: Message,
+    vary: Option<Vary>,
+    http2: bool,
+    /// Where redirects begin, with whom they lead to trusted like the target.
+    follow: Option<Target>,
 }
 
 /// What carries the requests of a lane.
@@ -60,10 +67,9 @@ impl Means {
     pub(crate) fn carrier(&self, number: usize, plan: &Plan) -> Carrier {
         let link = || self.sessions.link(number % (plan.connections as usize).max(1));
         match &*self.requests {
-            Requests::Http1(_) | Requests::Varying { http2: false, .. } => {
-                Carrier::Http1 { connection: None, dialed: 0, is_new: true }
-            }
-            Requests::Http2(_) | Requests::Varying { http2: true, .. } => Carrier::Http2(link()),
+            Requests::Special(special) if special.http2 => Carrier::Http2(link()),
+            Requests::Http1(_) | Requests::Special(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
+            Requests::Http2(_) => Carrier::Http2(link()),
             Requests::Grpc(_) => Carrier::Grpc(grpc::Caller::new(link(), plan.share.numbered(number as u64))),
         }
     }
@@ -76,9 +82,12 @@ impl Requests {
     /// In words, when it cannot be sent.
     pub(crate) fn new(plan: &Plan) -> Result<Self, String> {
         let message = plan.target.message()?;
-        if let (Some(vary), Protocol::Http1 | Protocol::Http2) = (&plan.target.vary, &plan.target.protocol) {
-            let http2 = matches!(plan.target.protocol, Protocol::Http2);
-            return Ok(Self::Varying { message: Box::new(message), vary: vary.clone(), http2 });
+        let target = &plan.target;
+        let is_special = target.vary.is_some() || target.follow_redirects;
+        if let (true, Protocol::Http1 | Protocol::Http2) = (is_special, &target.protocol) {
+            let http2 = matches!(target.protocol, Protocol::Http2);
+            let follow = target.follow_redirects.then(|| target.clone());
+            return Ok(Self::Special(Box::new(Special { message, vary: target.vary.clone(), http2, follow })));
         }
         match &plan.target.protocol {
             Protocol::Http1 => Ok(Self::Http1(http1::Prepared::new(&message))),
@@ -110,18 +119,12 @@ impl Carrier {
                 call_http1(connection, dialed, means, request, now, is_error).await
             }
             (Self::Http2(link), Requests::Http2(request)) => request.call(link, &means.dialer, is_error).await,
-            (Self::Http1 { connection, dialed, .. }, Requests::Varying { message, vary, .. }) => {
-                let request = http1::Prepared::new(&varied(message, vary, number)?);
-                if let Some(current) = connection
-                    && !current.is_alive(&means.scratch).await
-                {
-                    *connection = None;
-                }
-                // In a box, so that calls which do not vary are no larger for it.
-                Box::pin(call_http1(connection, dialed, means, &request, now, is_error)).await
+            // In boxes, so that calls which are nothing special are no larger for them.
+            (Self::Http1 { connection, dialed, .. }, Requests::Special(special)) => {
+                Box::pin(special.call_http1(connection, dialed, means, number, now, is_error)).await
             }
-            (Self::Http2(link), Requests::Varying { message, vary, .. }) => {
-                let request = http2::Prepared::new(&varied(message, vary, number)?);
+            (Self::Http2(link), Requests::Special(special)) => {
+                let request = http2::Prepared::new(&special.message(number)?);
                 Box::pin(request.call(link, &means.dialer, is_error)).await
             }
             (Self::Grpc(caller), Requests::Grpc(request)) => caller.call(request, number, means).await,
@@ -152,12 +155,62 @@ impl Carrier {
     }
 }
 
-/// The request with this number.
-fn varied(message: &Message, vary: &Vary, number: u64) -> Result<Message, CallError> {
-    vary.0(number).and_then(|varied| message.varied(varied)).map_err(|why| CallError {
-        detail: format!("the request could not be made: {why}"),
-        ..CallError::without_detail(ErrorKind::Protocol)
-    })
+impl Special {
+    /// The request with this number.
+    fn message(&self, number: u64) -> Result<Message, CallError> {
+        let Some(vary) = &self.vary else { return Ok(self.message.clone()) };
+        let made = vary.0(number).and_then(|varied| self.message.varied(varied));
+        made.map_err(|why| impossible(format!("the request could not be made: {why}")))
+    }
+
+    /// Sends a request, and those that its redirects lead to, as one.
+    async fn call_http1(
+        &self,
+        connection: &mut Option<http1::Connection>,
+        dialed: &mut u64,
+        means: &Means,
+        number: u64,
+        now: Instant,
+        is_error: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError> {
+        let mut message = self.message(number)?;
+        if let Some(current) = connection
+            && !current.is_alive(&means.scratch).await
+        {
+            *connection = None;
+        }
+        let mut answer = call_http1(connection, dialed, means, &http1::Prepared::new(&message), now, is_error).await?;
+        let Some(target) = &self.follow else { return Ok(answer) };
+        let (sent, mut url, mut hops) = (answer.sent, target.url.clone(), 0);
+        while let (Some(location), Status::Http(status)) = (answer.location.take(), answer.status) {
+            hops += 1;
+            if hops > HOPS_MAX {
+                return Err(impossible(format!("redirected more than {HOPS_MAX} times")));
+            }
+            (message, url) = redirect::next(&message, &url, status, &location).map_err(impossible)?;
+            let (request, now) = (http1::Prepared::new(&message), Instant::now());
+            answer = if url.origin() == target.url.origin() {
+                call_http1(connection, dialed, means, &request, now, is_error).await?
+            } else {
+                let stream = Box::pin(elsewhere(target, &url)).await?;
+                http1::Connection::new(stream).call(&request, &means.scratch, now, is_error).await?
+            };
+        }
+        Ok(Answer { sent, ..answer })
+    }
+}
+
+/// A connection to another origin, which gets to know nothing of who the load is.
+async fn elsewhere(target: &Target, url: &Url) -> Result<Stream, CallError> {
+    let tls = Tls { identity: None, server_name: None, ..target.tls.clone() };
+    let route = Route::new(&Target { url: url.clone(), tls, ..target.clone() });
+    let route = route.map_err(|error| impossible(error.to_string()))?;
+    Ok(Dialer::new(route, 0).dial().await?.stream)
+}
+
+/// A request that cannot be sent.
+fn impossible(why: String) -> CallError {
+    CallError { detail: why, ..CallError::without_detail(ErrorKind::Protocol) }
 }
 
 async fn call_http1(

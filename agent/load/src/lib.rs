@@ -30,6 +30,7 @@ mod linger;
 mod moments;
 mod plan;
 mod recorder;
+mod redirect;
 mod report;
 mod run;
 mod schedule;

@@ -30,6 +30,8 @@ pub struct Target {
     /// Makes what differs from one request to the next; None when they are all the same. Not for gRPC, whose calls have
     /// messages of their own.
     pub vary: Option<Vary>,
+    /// Follow redirects, as a part of the same request. Over HTTP/1.1 only.
+    pub follow_redirects: bool,
 }
 
 /// Makes what differs from one request to the next: takes how many requests of the load come before it. An error, in words,
@@ -97,6 +99,7 @@ impl Target {
             tls: Tls::default(),
             protocol: Protocol::Http1,
             vary: None,
+            follow_redirects: false,
         }
     }
 

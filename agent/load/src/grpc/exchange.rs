@@ -110,7 +110,15 @@ impl Prepared {
             Ok(outgoing) => Box::pin(self.converse(sender, outgoing, sent, alarm, counts)).await?,
         };
         let Ended { code, is_error, sample } = ended;
-        Ok(Answer { status: Status::Grpc(code), is_error, sent, done: Instant::now(), sample, reusable: true })
+        Ok(Answer {
+            status: Status::Grpc(code),
+            is_error,
+            sent,
+            done: Instant::now(),
+            sample,
+            reusable: true,
+            location: None,
+        })
     }
 
     /// Whether a stream of the server is ended at a certain time.

@@ -81,7 +81,15 @@ impl Connection {
         // A response that came before the whole request was sent leaves the rest of it in the way.
         let reusable = head.keep_alive && !request.closes && self.pending.is_empty() && exchange.unsent.is_empty();
         let (status, is_error) = (Status::Http(head.status), is_error(head.status));
-        Ok(Answer { status, is_error, sent, done: Instant::now(), sample: exchange.sample, reusable })
+        Ok(Answer {
+            status,
+            is_error,
+            sent,
+            done: Instant::now(),
+            sample: exchange.sample,
+            reusable,
+            location: exchange.decoder.into_location(),
+        })
     }
 
     /// Whether it has answered before: it may then have been closed in the instant in which a request was sent.

@@ -4,6 +4,7 @@
 //! Rules: RFC 9112 (message framing, section 6.3; chunked coding, section 7.1; persistence, section 9.3) and RFC 9110
 //! (interim responses, section 15.2; responses without content, section 6.4.1).
 
+use crate::redirect;
 use std::mem::MaybeUninit;
 
 /// The most bytes of a status line with its headers, or of trailers.
@@ -55,6 +56,8 @@ pub(crate) struct Decoder {
     /// The request was a HEAD, whose response has no content whatever its headers say.
     is_head_request: bool,
     head: Option<Head>,
+    /// Of a redirect: where to, as it was written.
+    location: Option<Box<str>>,
 }
 
 /// The head that was read last. A target's heads are the same for long, to the byte, and comparing one costs a tenth of
@@ -91,12 +94,17 @@ enum Part {
 impl Decoder {
     /// A response to a request, which was a HEAD or was not.
     pub(crate) const fn new(is_head_request: bool) -> Self {
-        Self { part: Part::Head, is_head_request, head: None }
+        Self { part: Part::Head, is_head_request, head: None, location: None }
     }
 
     /// The head, once it has been read.
     pub(crate) const fn head(&self) -> Option<Head> {
         self.head
+    }
+
+    /// Where a redirect leads to.
+    pub(crate) fn into_location(self) -> Option<Box<str>> {
+        self.location
     }
 
     /// Whether the response has ended.
@@ -208,7 +216,8 @@ impl Decoder {
             return Ok(Some(familiar.bytes.len()));
         }
         let length = self.read_head(input)?;
-        if let (Some(length @ ..=FAMILIAR_MAX), Some(head)) = (length, self.head) {
+        // Where a redirect leads to is read each time.
+        if let (Some(length @ ..=FAMILIAR_MAX), Some(head), None) = (length, self.head, &self.location) {
             familiar.bytes.clear();
             familiar.bytes.extend_from_slice(&input[..length]);
             familiar.meaning = Some((self.part, head, self.is_head_request));
@@ -235,6 +244,10 @@ impl Decoder {
             101 => return Err(DecodeError::Switched),
             100..=199 => return Ok(Some(length)),
             _ => {}
+        }
+        if redirect::is_redirect(status) {
+            let location = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("location"));
+            self.location = location.and_then(|header| std::str::from_utf8(header.value).ok()).map(Into::into);
         }
         let framing = Framing::of(response.headers);
         let default = response.version == Some(1);

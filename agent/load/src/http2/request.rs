@@ -67,6 +67,14 @@ impl Prepared {
             content.flow_control().release_capacity(data.len())?;
         }
         content.trailers().await?;
-        Ok(Answer { status: Status::Http(status), is_error, sent, done: Instant::now(), sample, reusable: true })
+        Ok(Answer {
+            status: Status::Http(status),
+            is_error,
+            sent,
+            done: Instant::now(),
+            sample,
+            reusable: true,
+            location: None,
+        })
     }
 }

@@ -352,6 +352,62 @@ async fn what_varies_is_made_for_each_request_with_its_length() {
     assert!(last.contains("content-length: 11\r\n"), "{last}");
 }
 
+fn redirect(status: u16, location: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} Elsewhere\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n").into_bytes()
+}
+
+#[tokio::test]
+async fn redirects_are_followed_as_a_part_of_the_request_and_tell_nobody_else_who_it_is() {
+    let (seen, requests) = tokio::sync::mpsc::unbounded_channel();
+    let other = Raw::start(move |mut peer| {
+        let seen = seen.clone();
+        async move {
+            let request = peer.request().await?;
+            let _ = seen.send(request);
+            peer.write(ok("found")).await
+        }
+    })
+    .await;
+    let there = format!("{}/there", other.url().trim_end_matches('/'));
+    let server = Raw::start(move |mut peer| {
+        let there = there.clone();
+        async move {
+            loop {
+                let request = String::from_utf8_lossy(&peer.request().await?).into_owned();
+                let answer = if request.starts_with("POST / ") {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    redirect(303, "/next")
+                } else if request.starts_with("GET /next ") && request.contains("authorization: s3cret") {
+                    redirect(307, &there)
+                } else {
+                    redirect(302, "/again")
+                };
+                peer.write(answer).await?;
+            }
+        }
+    })
+    .await;
+    let mut plan = post(one_by_one(&server.url(), 5), "x=1");
+    plan.target.headers.insert("authorization", "s3cret".parse().unwrap());
+    let report = ran(&plan).await;
+    assert_eq!(report.status_codes.get(&303), Some(&5), "unless it is asked for, none is followed");
+
+    plan.target.follow_redirects = true;
+    let report = ran(&plan).await;
+    assert_eq!((report.status_codes.get(&200), report.error_count()), (Some(&5), 0), "{:?}", report.errors);
+    assert!(report.moments.min().is_some_and(|least| least >= 20.0), "the wait for the redirect counts");
+    let requests = seen_in(requests);
+    assert_eq!(requests.len(), 5);
+    assert!(
+        requests.iter().all(|request| request.starts_with("GET /there ") && !request.contains("s3cret")),
+        "{requests:?}"
+    );
+
+    plan.target.url.set_path("/loop");
+    let report = ran(&plan).await;
+    assert_eq!(report.errors[&ErrorKind::Protocol].samples, ["redirected more than 10 times"]);
+}
+
 /// Every request that was seen, as text.
 fn seen_in(mut requests: tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) -> Vec<String> {
     std::iter::from_fn(|| requests.try_recv().ok()).map(|request| String::from_utf8(request).unwrap()).collect()

@@ -35,6 +35,7 @@ pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
     if inputs.is_http2() {
         target.protocol = Protocol::Http2;
     }
+    target.follow_redirects = inputs.follow_redirects.is_some_and(|follow| follow.0);
     if inputs.keep_alive.is_some_and(|keep| !keep.0) {
         target.headers.insert(http::header::CONNECTION, http::HeaderValue::from_static("close"));
     }
@@ -96,6 +97,13 @@ mod tests {
         assert_eq!(plan.target.headers["x-tenant"], "1");
         assert_eq!(plan.target.headers["content-type"], "text/plain");
         assert!(plan.is_error(150) && plan.is_error(503) && !plan.is_error(404));
+    }
+
+    #[tokio::test]
+    async fn http2_is_spoken_with_so_many_streams_on_a_connection() {
+        let (plan, _) = plan(&inputs("{url: 'http://a', http2: true, concurrency: 6, connections: 2}")).await.unwrap();
+        assert!(matches!(plan.target.protocol, Protocol::Http2));
+        assert_eq!((plan.connections, plan.streams, plan.arrivals), (2, 3, Arrivals::Closed));
     }
 
     #[tokio::test]

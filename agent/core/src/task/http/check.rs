@@ -182,6 +182,9 @@ impl Load {
             let message = "is false, which contradicts http2: its connections carry many requests";
             problems.push(Problem::at("keepAlive", message));
         }
+        if self.is_http2() && self.follow_redirects == Some(Flag(true)) {
+            problems.push(Problem::at("followRedirects", "is true, which only works without http2"));
+        }
         let is_plain = self.url.as_ref().is_some_and(|url| url.0.trim().starts_with("http://"));
         if is_plain && self.tls.is_some() {
             let message = "means nothing for an http:// URL, which is not encrypted: write https://";

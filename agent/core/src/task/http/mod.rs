@@ -85,6 +85,9 @@ pub struct Load {
     /// Whether requests follow one another on a connection, as they do by default, or each has one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_alive: Option<Flag>,
+    /// Follow redirects, at most ten of a request, as a part of it; they are answers like others by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follow_redirects: Option<Flag>,
     /// Body of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_str: Option<Text>,
@@ -489,6 +492,10 @@ mod tests {
             (
                 json!({ "http2": true, "keepAlive": false }),
                 "`keepAlive` is false, which contradicts http2: its connections carry many requests",
+            ),
+            (
+                json!({ "http2": true, "followRedirects": true }),
+                "`followRedirects` is true, which only works without http2",
             ),
             (json!({ "streams": 0 }), "`streams` must be from 1 to 100000, got 0"),
             (json!({ "tls": {} }), "`tls` means nothing for an http:// URL, which is not encrypted: write https://"),
