@@ -28,7 +28,8 @@ pub(crate) fn fuzz(corpus: &str, words: &[&[u8]], check: impl Fn(&[u8])) {
     }
 }
 
-fn inputs(corpus: &str) -> Vec<Vec<u8>> {
+/// The inputs in `tests/corpus/<corpus>`.
+pub(crate) fn inputs(corpus: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(corpus);
     let files = folder.read_dir().unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();

@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::response::{DecodeError, Decoder, Familiar, Head};
-use crate::fuzz::{cut, fuzz};
+use crate::fuzz::{cut, fuzz, inputs};
 
 const WORDS: [&[u8]; 32] = [
     b"\r\n",
@@ -88,6 +88,17 @@ fn does_not_depend_on_pieces(input: &[u8]) {
 #[test]
 fn responses_mean_the_same_however_they_are_cut() {
     fuzz("response", &WORDS, does_not_depend_on_pieces);
+}
+
+#[test]
+fn responses_mean_the_same_cut_at_any_byte() {
+    for input in inputs("response") {
+        let whole = read(&[&input], &mut Familiar::default(), false);
+        for at in 0..=input.len() {
+            let (one, other) = input.split_at(at);
+            assert_eq!(read(&[one, other], &mut Familiar::default(), false), whole, "{} at {at}", input.escape_ascii());
+        }
+    }
 }
 
 #[test]
