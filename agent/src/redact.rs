@@ -4,7 +4,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iter8_core::scalar::Text;
-use iter8_core::task::load::Pem;
+use iter8_core::task::load::{Pem, Tls};
 use iter8_core::{Experiment, ExperimentResult, Task};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -35,10 +35,19 @@ impl Redactor {
                     for load in http.loads() {
                         let named = load.headers.iter().filter(|(name, _)| is_secret(name));
                         secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
-                        let key = load.tls.as_ref().and_then(|tls| tls.key.as_ref()).filter(|key| is_pem(key));
-                        secrets.extend(key.iter().flat_map(|key| key.0.lines()).map(|line| line.trim().to_owned()));
+                        secrets.extend(load.tls.iter().flat_map(of_key));
                         let url = load.url.as_ref().and_then(|url| Url::parse(url.0.trim()).ok());
                         secrets.extend(url.iter().flat_map(of_url));
+                    }
+                }
+                Task::Grpc(grpc) => {
+                    for calls in grpc.written() {
+                        let metadata = calls.metadata.iter().chain(&calls.reflect_metadata);
+                        let named = metadata.filter(|(name, _)| is_secret(name));
+                        secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
+                        let urls = calls.urls().filter_map(|url| Url::parse(url.trim()).ok());
+                        secrets.extend(urls.flat_map(|url| of_url(&url)));
+                        secrets.extend(calls.tls.iter().flat_map(of_key));
                     }
                 }
                 Task::Ready(_) | Task::Assess(_) => {}
@@ -98,8 +107,12 @@ impl Redactor {
     }
 }
 
-fn is_pem(key: &Text) -> bool {
-    matches!(Pem::of(key), Pem::Text(_))
+/// The lines of a private key that is given as it is, not as a file.
+fn of_key(tls: &Tls) -> Vec<String> {
+    match tls.key.as_ref().map(Pem::of) {
+        Some(Pem::Text(key)) => key.lines().map(|line| line.trim().to_owned()).collect(),
+        Some(Pem::Path(_)) | None => Vec::new(),
+    }
 }
 
 /// `url` as it may be shown: without user, password and the values of secret query parameters.

@@ -3,6 +3,7 @@
 
 mod end;
 mod endpoints;
+mod grpc;
 mod harness;
 mod loops;
 mod pace;

@@ -20,7 +20,7 @@ fn a_task_that_does_not_exist() {
     ");
     assert_snapshot!(launch("tasks={http,banana}"), @"
     ------- stderr -------
-    error: invalid values: `tasks` names `banana`, which is not a task; known are ready, http, assess
+    error: invalid values: `tasks` names `banana`, which is not a task; known are ready, http, grpc, assess
     [exit code 2]
     ");
     assert_snapshot!(launch("tasks=http"), @r#"
@@ -59,7 +59,7 @@ fn a_key_that_nobody_knows() {
     ");
     assert_snapshot!(launch("bananas=5"), @"
     ------- stderr -------
-    error: invalid values: `bananas` is not a known key; known are tasks, runner, cronjobSchedule, ready, http, assess, image, iter8Image, majorMinor, imagePullPolicy, imagePullSecrets, logLevel, resources, serviceAccountName, securityContext, podLabels, podAnnotations, nodeSelector, tolerations, affinity, priorityClassName, ttlSecondsAfterFinished, activeDeadlineSeconds, global
+    error: invalid values: `bananas` is not a known key; known are tasks, runner, cronjobSchedule, ready, http, grpc, assess, image, iter8Image, majorMinor, imagePullPolicy, imagePullSecrets, logLevel, resources, serviceAccountName, securityContext, podLabels, podAnnotations, nodeSelector, tolerations, affinity, priorityClassName, ttlSecondsAfterFinished, activeDeadlineSeconds, global
     [exit code 2]
     ");
 }
@@ -134,6 +134,42 @@ fn a_load_without_a_target_or_with_an_impossible_rate() {
     assert_snapshot!(launch("http.headers.bad name=1"), @"
     ------- stderr -------
     error: invalid values: `http.headers` has `bad name`, which is not the name of a header
+    [exit code 2]
+    ");
+}
+
+#[test]
+fn a_call_that_cannot_be_made() {
+    let launch = |sets: &[&str]| {
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        Plugin::new().words(["launch", "--set", "tasks={grpc,assess}"].into_iter().chain(sets)).run()
+    };
+    assert_snapshot!(launch(&["grpc.call=shop.Orders.Place"]), @"
+    ------- stderr -------
+    error: invalid values: `grpc.host` is required: set it to where the service is, as in shop.default:50051
+    [exit code 2]
+    ");
+    assert_snapshot!(launch(&["grpc.call=Place", "grpc.host=http://shop"]), @"
+    ------- stderr -------
+    error: 2 problems in the values
+      `grpc.host` must be host:port, as in shop.default:50051, got `http://shop`, without a scheme: set tls to encrypt connections
+      `grpc.call` must be package.Service.Method or package.Service/Method, got `Place`
+    [exit code 2]
+    ");
+    let right = ["grpc.call=shop.Orders.Place", "grpc.host=shop:50051"];
+    assert_snapshot!(launch(&[&right[..], &["grpc.totl=5"]].concat()), @"
+    ------- stderr -------
+    error: invalid values: `grpc.totl` is not a known key; did you mean `total`?
+    [exit code 2]
+    ");
+    assert_snapshot!(launch(&[&right[..], &["assess.SLOs.upper.grpc/latency-mean=5"]].concat()), @"
+    ------- stderr -------
+    error: invalid values: `assess.SLOs.upper` has `grpc/latency-mean`, which the task grpc does not measure; did you mean `grpc/latency/mean`?
+    [exit code 2]
+    ");
+    assert_snapshot!(launch(&[&right[..], &["assess.SLOs.upper.http/latency-mean=5"]].concat()), @"
+    ------- stderr -------
+    error: invalid values: `assess.SLOs.upper` has `http/latency-mean`, which no task before assess measures: name http before it in tasks
     [exit code 2]
     ");
 }

@@ -140,6 +140,7 @@ impl Experiment {
         let expected = |step: &Step| match &step.task {
             Task::Ready(ready) => ready.timeout(),
             Task::Http(http) => http.expected_duration(),
+            Task::Grpc(grpc) => grpc.expected_duration(),
             Task::Assess(_) => Duration::ZERO,
         };
         // A year is longer than any experiment, and small enough for every sum and every field of the cluster.
@@ -165,7 +166,7 @@ impl Experiment {
     fn objectives(&self) -> impl Iterator<Item = &Assess> {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),
-            Task::Ready(_) | Task::Http(_) => None,
+            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) => None,
         })
     }
 }

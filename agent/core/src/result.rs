@@ -205,6 +205,18 @@ pub struct LoadDetails {
     /// Answers by status code.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub status_codes: BTreeMap<u16, u64>,
+    /// Calls of gRPC by the name of their status; empty for other protocols.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grpc_codes: BTreeMap<String, u64>,
+    /// Messages of gRPC that were sent, in all calls.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub messages_sent: u64,
+    /// Messages of gRPC that were received, in all calls.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub messages_received: u64,
+    /// SHA-256 of the files that were fetched for this load, by the key that names their URL.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fetched: BTreeMap<String, String>,
     /// Failures by kind, with the first of each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<LoadError>,

@@ -14,7 +14,8 @@ use crate::schema::{Problem, check, schema_of};
 use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::assess::Assess;
-use crate::task::http::{Http, PROVIDER, is_provider};
+use crate::task::grpc::{self, Grpc};
+use crate::task::http::{self, Http};
 use crate::task::load::MAX_RATE_METRIC;
 use crate::task::ready::Ready;
 
@@ -23,7 +24,7 @@ use crate::task::ready::Ready;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Values of an experiment")]
 pub struct Values {
-    /// The tasks to run, in this order: ready, http, assess.
+    /// The tasks to run, in this order: ready, http, grpc, assess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<Text>>,
     /// What runs the experiment.
@@ -38,6 +39,9 @@ pub struct Values {
     /// Inputs of the task http.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
+    /// Inputs of the task grpc.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grpc: Option<Grpc>,
     /// Inputs of the task assess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assess: Option<Assess>,
@@ -192,27 +196,34 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     let (true, Some(Task::Assess(assess))) = (judges, parsed("assess")) else {
         return Vec::new();
     };
-    let http = parsed(PROVIDER);
-    let searches = matches!(&http, Some(Task::Http(http)) if http.search.is_some());
-    let measured = match http {
-        Some(http) if before.contains(&PROVIDER) => http.providers(),
-        // Its own problems come first.
-        None if before.contains(&PROVIDER) => return Vec::new(),
-        _ => Vec::new(),
-    };
+    let searches = matches!(parsed(http::PROVIDER), Some(Task::Http(http)) if http.search.is_some());
     let problem = |(place, name): (&str, &String)| {
         let provider = name.parse::<MetricName>().ok()?.provider;
+        let task = match () {
+            () if http::is_provider(&provider) => http::PROVIDER,
+            () if grpc::is_provider(&provider) => grpc::PROVIDER,
+            () => return None,
+        };
+        let measured = match parsed(task) {
+            Some(parsed) if before.contains(&task) => parsed.providers(),
+            // Its own problems come first.
+            None if before.contains(&task) => return None,
+            _ => Vec::new(),
+        };
         if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches {
             let message = format!("has `{name}`, which only a search measures: set http.search");
             return Some(Problem::at(place, message).under("assess"));
         }
-        if !is_provider(&provider) || measured.contains(&provider) {
+        if measured.contains(&provider) {
             return None;
         }
         let message = if measured.is_empty() {
-            format!("has `{name}`, which no task before assess measures: name http before it in tasks")
+            format!("has `{name}`, which no task before assess measures: name {task} before it in tasks")
         } else {
-            format!("has `{name}`, which http does not measure: its metrics begin with {}", measured.join("/, ") + "/")
+            format!(
+                "has `{name}`, which {task} does not measure: its metrics begin with {}",
+                measured.join("/, ") + "/"
+            )
         };
         Some(Problem::at(place, message).under("assess"))
     };
@@ -270,7 +281,7 @@ mod tests {
             (json!({ "tasks": ["htpp"] }), vec!["`tasks` names `htpp`, which is not a task; did you mean `http`?"]),
             (
                 json!({ "tasks": ["banana"] }),
-                vec!["`tasks` names `banana`, which is not a task; known are ready, http, assess"],
+                vec!["`tasks` names `banana`, which is not a task; known are ready, http, grpc, assess"],
             ),
             (
                 json!({ "tasks": ["http"], "http": { "url": "http://a", "numRequest": 5 } }),

@@ -111,6 +111,19 @@ fn not_connected(error: &io::Error) -> CallError {
     CallError::new(if is_refused { ErrorKind::Refused } else { ErrorKind::Connect }, error)
 }
 
+/// Makes one connection to a target as its load makes them, for whoever has to ask it something first.
+///
+/// # Errors
+/// The target cannot be reached, or its URL or TLS settings cannot be used.
+pub async fn connect(target: &Target) -> Result<impl AsyncRead + AsyncWrite + Unpin + Send + use<>, LoadError> {
+    let dialed = Dialer::new(Route::new(target)?, 0).dial().await;
+    dialed.map(|dialed| dialed.stream).map_err(|error| LoadError::Unreachable {
+        target: target.origin(),
+        reason: error.kind,
+        detail: error.detail,
+    })
+}
+
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

@@ -19,6 +19,16 @@ pub enum LoadError {
         /// How it failed.
         reason: ErrorKind,
     },
+    /// No connection could be made to ask the target something before any load.
+    #[error("cannot connect to {target}: {reason}{}", detailed(.detail))]
+    Unreachable {
+        /// Scheme, host and port.
+        target: String,
+        /// What went wrong.
+        reason: ErrorKind,
+        /// What the operating system or TLS said of it; may be empty.
+        detail: String,
+    },
     /// The operating system did not give what the generator needs.
     #[error("cannot {action}")]
     System {
@@ -28,4 +38,8 @@ pub enum LoadError {
         #[source]
         source: std::io::Error,
     },
+}
+
+fn detailed(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(" ({detail})") }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Queue {
     pub(crate) closed: Option<Closed>,
     /// Which part of the load this is.
     pub(crate) share: Share,
+    /// The most requests that may be under way in a closed load.
+    pub(crate) most: usize,
     pub(crate) started: u64,
     pub(crate) in_flight: usize,
     /// Whoever waits for `in_flight` to become zero.
@@ -101,6 +103,7 @@ impl Shared {
                 parked: VecDeque::new(),
                 closed: None,
                 share: Share::WHOLE,
+                most: usize::MAX,
                 started: 0,
                 in_flight: 0,
                 drained: None,
@@ -207,6 +210,7 @@ impl Queue {
         let number = self.share.numbered(self.started);
         let ticket = match &mut self.closed {
             None => Ticket { number, due: Some(self.due.pop_front()?) },
+            Some(_) if self.in_flight >= self.most => return None,
             Some(closed) => Ticket { number: closed.take(now, number)?, due: None },
         };
         self.started += 1;

@@ -39,11 +39,12 @@ mod throttle;
 mod turns;
 mod worker;
 
+pub use dial::connect;
 pub use error::LoadError;
 pub use fault::Fault;
 pub use histogram::Histogram;
 pub use moments::Moments;
-pub use plan::{Arrivals, Limit, Plan, Share, StatusRange, WhenBusy};
+pub use plan::{Arrivals, Level, Limit, Plan, Share, StatusRange, WhenBusy};
 pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second, Warmup};
 pub use run::{Progress, run, run_all};
 pub use schedule::{Schedule, Stage, Times};

@@ -48,6 +48,17 @@ pub enum Arrivals {
     /// The end of another request: as many are under way at any time as all connections carry together. What a target
     /// cannot take is then never sent, so that its latency says nothing of a rate.
     Closed,
+    /// The same, with a number of requests under way that changes over time. The first level begins at zero.
+    Levels(Vec<Level>),
+}
+
+/// How many requests are under way from some moment of a closed load on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// From when on, relative to the start.
+    pub at: Duration,
+    /// How many; no more than all connections carry together.
+    pub concurrency: u32,
 }
 
 /// What becomes of a request that is due while all connections are busy.
@@ -115,7 +126,8 @@ impl Plan {
         let parts = parts.max(1);
         (0..parts)
             .map(|part| Self {
-                connections: (self.connections / parts + u32::from(part < self.connections % parts)).max(1),
+                connections: share_of(self.connections, part, parts).max(1),
+                arrivals: self.arrivals.split(part, parts),
                 share: Share {
                     index: self.share.index + u64::from(part) * self.share.count,
                     count: self.share.count * u64::from(parts),
@@ -137,7 +149,7 @@ impl Plan {
     pub(crate) fn peak(&self) -> f64 {
         match &self.arrivals {
             Arrivals::Open { schedule, .. } => schedule.peak() / self.share.count as f64,
-            Arrivals::Closed => f64::INFINITY,
+            Arrivals::Closed | Arrivals::Levels(_) => f64::INFINITY,
         }
     }
 
@@ -166,7 +178,7 @@ impl Plan {
                     times.nth(skipped)
                 })
             }
-            Arrivals::Closed => Box::new(|_| Some(Duration::ZERO)),
+            Arrivals::Closed | Arrivals::Levels(_) => Box::new(|_| Some(Duration::ZERO)),
         };
         places
             .scan(times, |times, place| Some((place, times(place)?)))
@@ -191,7 +203,7 @@ impl Plan {
     pub fn offered(&self) -> u64 {
         match (self.limit, &self.arrivals) {
             (Limit::Requests(requests), _) => first_where_not(|n| self.place(n) < requests),
-            (Limit::Duration(_), Arrivals::Closed) => 0,
+            (Limit::Duration(_), Arrivals::Closed | Arrivals::Levels(_)) => 0,
             (Limit::Duration(_), Arrivals::Open { schedule: Schedule::Poisson { .. }, .. }) => {
                 self.intended().fold(0, |offered, _| offered + 1)
             }
@@ -219,12 +231,34 @@ impl Plan {
             (_, None, _) => "the URL names no host".to_owned(),
             (_, _, Limit::Duration(duration)) if duration.is_zero() => "it lasts no time".to_owned(),
             (_, _, Limit::Requests(0)) => "it has no requests".to_owned(),
+            _ if matches!(&self.arrivals, Arrivals::Levels(levels) if levels.iter().any(|level| level.concurrency == 0)) => {
+                "it has times at which no request may be under way".to_owned()
+            }
             _ if self.connections == 0 => "it has no connections".to_owned(),
             _ if self.streams == 0 => "its connections carry no requests".to_owned(),
             _ if self.timeout.is_zero() => "the timeout is zero".to_owned(),
             _ => return Ok(()),
         };
         Err(LoadError::Plan(problem))
+    }
+}
+
+/// The share of one of `parts` in a number that is dealt out evenly.
+const fn share_of(number: u32, part: u32, parts: u32) -> u32 {
+    number / parts + (part < number % parts) as u32
+}
+
+impl Arrivals {
+    fn split(&self, part: u32, parts: u32) -> Self {
+        match self {
+            Self::Open { .. } | Self::Closed => self.clone(),
+            Self::Levels(levels) => Self::Levels(
+                levels
+                    .iter()
+                    .map(|level| Level { concurrency: share_of(level.concurrency, part, parts).max(1), ..*level })
+                    .collect(),
+            ),
+        }
     }
 }
 

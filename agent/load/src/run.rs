@@ -266,6 +266,8 @@ fn workers(plan: &Plan) -> usize {
             (schedule.peak() * part / RATE_PER_WORKER).ceil() as usize
         }
         Arrivals::Closed => cpus,
+        // Every worker has a share of every level.
+        Arrivals::Levels(levels) => levels.iter().map(|level| level.concurrency as usize).min().unwrap_or(1),
     };
     useful.clamp(1, cpus).min(plan.connections as usize).max(1)
 }

@@ -20,7 +20,7 @@ use crate::growth::Growth;
 use crate::histogram::Histogram;
 use crate::lane::{Closed, Due, Lane, Shared, carry};
 use crate::linger::linger;
-use crate::plan::{Arrivals, Limit, Plan, WhenBusy};
+use crate::plan::{Arrivals, Level, Limit, Plan, WhenBusy};
 use crate::recorder::Recorder;
 use crate::report::Report;
 
@@ -128,7 +128,8 @@ impl Lanes {
         }
         let tally = match &plan.arrivals {
             Arrivals::Open { when_busy, .. } => self.send_open(plan, *start, *when_busy, alarm, cancel, tell).await?,
-            Arrivals::Closed => self.send_closed(phase, alarm, cancel, tell).await?,
+            Arrivals::Closed => self.send_closed(phase, &[], alarm, cancel, tell).await?,
+            Arrivals::Levels(levels) => self.send_closed(phase, levels, alarm, cancel, tell).await?,
         };
         let elapsed = start.elapsed();
         let recorder = std::mem::replace(&mut *shared.recorder.borrow_mut(), Recorder::new());
@@ -234,6 +235,7 @@ impl Lanes {
     async fn send_closed(
         &mut self,
         phase: &Phase,
+        levels: &[Level],
         alarm: &Alarm,
         cancel: &CancellationToken,
         tell: &impl Fn(u64, u64, Histogram),
@@ -246,7 +248,12 @@ impl Lanes {
         let mut tally = Tally::default();
         let mut house = House::new(plan)?;
         alarm.wait_until(*start).await?;
-        self.shared.queue.borrow_mut().closed = Some(closed);
+        let mut levels = levels.iter().peekable();
+        {
+            let mut queue = self.shared.queue.borrow_mut();
+            queue.closed = Some(closed);
+            queue.most = levels.next().map_or(usize::MAX, |level| level.concurrency as usize);
+        }
         // Lanes begin one after another, those that were made before the measurement as well.
         let step = (STAGGER / plan.lanes().max(1)).min(STAGGER_STEP);
         let (mut begun, mut next) = (0, *start);
@@ -265,7 +272,14 @@ impl Lanes {
                 next = (next + step).max(now + step / 2);
                 continue;
             }
+            while let Some(level) = levels.next_if(|level| now >= *start + level.at) {
+                let mut queue = self.shared.queue.borrow_mut();
+                queue.most = level.concurrency as usize;
+                queue.hand_over();
+            }
+            let change = levels.peek().map(|level| *start + level.at);
             let wake = if is_beginning { Some(next) } else { end };
+            let wake = wake.into_iter().chain(change).min();
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => {

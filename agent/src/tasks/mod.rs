@@ -1,6 +1,8 @@
 //! What each task does, one file per task. The set is closed: a new task is a new arm of the match below.
 
 mod assess;
+mod call_template;
+mod grpc;
 mod http;
 mod load;
 mod ready;
@@ -103,6 +105,9 @@ pub enum TaskError {
         #[source]
         source: Box<Self>,
     },
+    /// A server did not say what its services are.
+    #[error("cannot ask the server what it offers")]
+    Reflection(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The load could not be generated.
     #[error(transparent)]
     Load(#[from] iter8_load::LoadError),
@@ -113,6 +118,7 @@ pub(crate) async fn run(task: &Task, context: TaskContext<'_>) -> Result<String,
     match task {
         Task::Ready(inputs) => ready::run(inputs, context).await,
         Task::Http(inputs) => http::run(inputs, context).await,
+        Task::Grpc(inputs) => grpc::run(inputs, context).await,
         Task::Assess(inputs) => Ok(assess::run(inputs, context)),
     }
 }

@@ -5,7 +5,7 @@ use gotmpl::parse::{CommandNode, Expr, ListNode, Node, PipeNode};
 use iter8_core::suggest::nearest;
 
 use super::TemplateError;
-use super::functions::{is_known, names, refusal};
+use super::functions::{Extra, is_known, names, refusal};
 
 /// Functions that in Go also change the dict they are given.
 const CHANGING_IN_GO: [&str; 4] = ["merge", "mergeOverwrite", "mustMerge", "mustMergeOverwrite"];
@@ -14,28 +14,28 @@ const CHANGING_IN_GO: [&str; 4] = ["merge", "mergeOverwrite", "mustMerge", "must
 ///
 /// # Errors
 /// The first function that does not exist or is refused, with its line.
-pub(super) fn check(template: &str, list: &ListNode) -> Result<(), TemplateError> {
-    list.nodes.iter().try_for_each(|node| check_node(template, node))
+pub(super) fn check(template: &str, extras: &[Extra], list: &ListNode) -> Result<(), TemplateError> {
+    list.nodes.iter().try_for_each(|node| check_node(template, extras, node))
 }
 
-fn check_node(template: &str, node: &Node) -> Result<(), TemplateError> {
+fn check_node(template: &str, extras: &[Extra], node: &Node) -> Result<(), TemplateError> {
     match node {
-        Node::List(list) => check(template, list),
-        Node::Action(action) => check_pipe(template, &action.pipe),
+        Node::List(list) => check(template, extras, list),
+        Node::Action(action) => check_pipe(template, extras, &action.pipe),
         Node::If(branch) | Node::Range(branch) | Node::With(branch) => {
-            check_pipe(template, &branch.pipe)?;
-            check(template, &branch.body)?;
-            branch.else_body.as_ref().map_or(Ok(()), |body| check(template, body))
+            check_pipe(template, extras, &branch.pipe)?;
+            check(template, extras, &branch.body)?;
+            branch.else_body.as_ref().map_or(Ok(()), |body| check(template, extras, body))
         }
-        Node::Template(call) => call.pipe.as_ref().map_or(Ok(()), |pipe| check_pipe(template, pipe)),
-        Node::Define(define) => check(template, &define.body),
+        Node::Template(call) => call.pipe.as_ref().map_or(Ok(()), |pipe| check_pipe(template, extras, pipe)),
+        Node::Define(define) => check(template, extras, &define.body),
         Node::Text(_) | Node::Break(_) | Node::Continue(_) => Ok(()),
     }
 }
 
-fn check_pipe(template: &str, pipe: &PipeNode) -> Result<(), TemplateError> {
+fn check_pipe(template: &str, extras: &[Extra], pipe: &PipeNode) -> Result<(), TemplateError> {
     for command in &pipe.commands {
-        command.args.iter().try_for_each(|expr| check_expr(template, expr))?;
+        command.args.iter().try_for_each(|expr| check_expr(template, extras, expr))?;
     }
     if pipe.decl.iter().any(|name| name.as_str() == "$_")
         && let Some(name) = pipe.commands.last().and_then(called)
@@ -54,16 +54,16 @@ fn called(command: &CommandNode) -> Option<&str> {
     }
 }
 
-fn check_expr(template: &str, expr: &Expr) -> Result<(), TemplateError> {
+fn check_expr(template: &str, extras: &[Extra], expr: &Expr) -> Result<(), TemplateError> {
     match expr {
-        Expr::Identifier(_, name) if is_known(name.as_str()) => Ok(()),
+        Expr::Identifier(_, name) if is_known(extras, name.as_str()) => Ok(()),
         Expr::Identifier(pos, name) => Err(TemplateError::Syntax {
             template: template.to_owned(),
             line: pos.line,
-            message: unusable(name.as_str()),
+            message: unusable(extras, name.as_str()),
         }),
-        Expr::Pipe(_, pipe) => check_pipe(template, pipe),
-        Expr::Chain(_, inner, _) => check_expr(template, inner),
+        Expr::Pipe(_, pipe) => check_pipe(template, extras, pipe),
+        Expr::Chain(_, inner, _) => check_expr(template, extras, inner),
         Expr::Dot(_)
         | Expr::Field(..)
         | Expr::Variable(..)
@@ -74,11 +74,11 @@ fn check_expr(template: &str, expr: &Expr) -> Result<(), TemplateError> {
     }
 }
 
-fn unusable(name: &str) -> String {
+fn unusable(extras: &[Extra], name: &str) -> String {
     if let Some(reason) = refusal(name) {
         return format!("function `{name}` is refused: {reason}");
     }
-    match nearest(name, names()) {
+    match nearest(name, names(extras)) {
         Some(meant) => format!("function `{name}` does not exist; did you mean `{meant}`?"),
         None => format!("function `{name}` does not exist"),
     }

@@ -5,13 +5,13 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use gotmpl::Template;
 use gotmpl::parse::{DefineNode, ListNode, Node, Parser};
+use gotmpl::{MissingKey, Template};
 use serde_json::Value;
 
 use super::TemplateError;
 use super::check::check;
-use super::functions::function_map;
+use super::functions::{Extra, function_map};
 use super::value::from_json;
 
 /// How deeply `include` and `tpl` may nest. A chart of the real world needs a handful; a template that includes
@@ -26,6 +26,7 @@ pub struct Engine {
 /// What `include` and `tpl` see: the templates they are themselves part of.
 pub(super) struct Set {
     template: Template,
+    extras: &'static [Extra],
 }
 
 impl Engine {
@@ -35,13 +36,30 @@ impl Engine {
     /// # Errors
     /// The first text that is not a template or names a function that cannot be used.
     pub fn new<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, TemplateError> {
+        Self::read(texts, Template::new(""), &[])
+    }
+
+    /// Reads one text that is called `name`, may also call the functions of `extras`, and fails where it asks for a
+    /// name that its data does not have.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn strict(name: &str, text: &str, extras: &'static [Extra]) -> Result<Self, TemplateError> {
+        Self::read([(name, text)], Template::new("").missing_key(MissingKey::Error), extras)
+    }
+
+    fn read<'a>(
+        texts: impl IntoIterator<Item = (&'a str, &'a str)>,
+        base: Template,
+        extras: &'static [Extra],
+    ) -> Result<Self, TemplateError> {
         let mut trees = BTreeMap::new();
         for (name, text) in texts {
-            for (name, tree) in parse(name, text)? {
+            for (name, tree) in parse(name, text, extras)? {
                 add(&mut trees, name, tree);
             }
         }
-        Ok(Self { set: Set::new(Template::new(""), trees) })
+        Ok(Self { set: Set::new(base, trees, extras) })
     }
 
     /// Renders the template called `name` with `data` as its dot.
@@ -63,10 +81,11 @@ pub fn render(name: &str, text: &str, data: &Value) -> Result<String, TemplateEr
 
 impl Set {
     /// Adds `trees` to those of `base`. The functions look into the whole.
-    fn new(base: Template, trees: impl IntoIterator<Item = (String, ListNode)>) -> Arc<Self> {
+    fn new(base: Template, trees: impl IntoIterator<Item = (String, ListNode)>, extras: &'static [Extra]) -> Arc<Self> {
         Arc::new_cyclic(|set: &Weak<Self>| {
-            let base = base.funcs(function_map(set));
-            Self { template: trees.into_iter().fold(base, |base, (name, tree)| base.add_parse_tree(&name, tree)) }
+            let base = base.funcs(function_map(set, extras));
+            let template = trees.into_iter().fold(base, |base, (name, tree)| base.add_parse_tree(&name, tree));
+            Self { template, extras }
         })
     }
 
@@ -77,19 +96,20 @@ impl Set {
 
     /// Renders `text` as a template beside those of the set. What it defines is visible in it alone.
     pub(super) fn render_text(&self, text: &str, data: &gotmpl::Value) -> gotmpl::Result<String> {
-        let trees = parse("tpl", text).map_err(|error| gotmpl::TemplateError::Exec(error.to_string()))?;
-        Self::new(self.template.clone(), trees).include("tpl", data)
+        let trees = parse("tpl", text, self.extras);
+        let trees = trees.map_err(|error| gotmpl::TemplateError::Exec(error.to_string()))?;
+        Self::new(self.template.clone(), trees, self.extras).include("tpl", data)
     }
 }
 
 /// The trees of one text: its own under `name`, then those it defines.
-fn parse(name: &str, text: &str) -> Result<Vec<(String, ListNode)>, TemplateError> {
+fn parse(name: &str, text: &str, extras: &[Extra]) -> Result<Vec<(String, ListNode)>, TemplateError> {
     let text = without_comments(text);
     let mut defines = parse_inside(name, &text)?;
     let Some(own) = defines.pop().and_then(whole) else { return Err(unbalanced(name, &text)) };
     let own = std::iter::once((name.to_owned(), own));
     let trees: Vec<_> = own.chain(defines.into_iter().map(|define| (define.name.to_string(), define.body))).collect();
-    trees.iter().try_for_each(|(_, tree)| check(name, tree))?;
+    trees.iter().try_for_each(|(_, tree)| check(name, extras, tree))?;
     Ok(trees)
 }
 

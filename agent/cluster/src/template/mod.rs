@@ -1,5 +1,5 @@
 //! Go templates with the functions that Helm charts use: text and data in, text out. Knows nothing of charts or
-//! Kubernetes, and reads no clock, environment, file or network.
+//! Kubernetes, and reads no clock, environment, file or network; only functions that the caller adds may.
 //!
 //! The syntax is that of Go's `text/template`, the functions are those of Sprig 3 and Helm 3. What differs on purpose is
 //! listed with examples in `tests/helm/functions.yaml`; in short: integers of the data stay integers (Helm turns them
@@ -15,3 +15,4 @@ mod value;
 
 pub use engine::{Engine, render};
 pub use error::TemplateError;
+pub use functions::Extra;

@@ -9,7 +9,7 @@ use crate::metric::MetricName;
 use crate::scalar::Real;
 use crate::schema::Problem;
 use crate::suggest::nearest;
-use crate::task::http;
+use crate::task::{grpc, http};
 
 /// Judges objectives on what the steps before it measured.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -81,16 +81,23 @@ fn wrong_name(text: &str) -> Option<String> {
         let form = "write it as provider/name, for example http/latency-mean";
         return Some(format!("has `{text}`, which is not a metric name: {form}"));
     };
-    let is_measured =
-        name.aggregation.is_none() && (http::METRICS.contains(&name.name.as_str()) || name.percentile().is_some());
-    if !http::is_provider(&name.provider) || is_measured {
+    let (task, known, percentiles) = if http::is_provider(&name.provider) {
+        (http::PROVIDER, &http::METRICS[..], "latency-pX")
+    } else if grpc::is_provider(&name.provider) {
+        (grpc::PROVIDER, &grpc::METRICS[..], "latency/pX")
+    } else {
+        return None;
+    };
+    let rest = text.split_once('/').map_or("", |(_, rest)| rest);
+    let is_percentile = name.percentile().is_some() && rest.starts_with(percentiles.trim_end_matches('X'));
+    if known.contains(&rest) || is_percentile {
         return None;
     }
-    let meant = match nearest(&name.name, http::METRICS) {
+    let meant = match nearest(rest, known.iter().copied()) {
         Some(meant) => format!("did you mean `{}/{meant}`?", name.provider),
-        None => format!("known are {} and latency-pX with X between 0 and 100", http::METRICS.join(", ")),
+        None => format!("known are {} and {percentiles} with X between 0 and 100", known.join(", ")),
     };
-    Some(format!("has `{text}`, which the task http does not measure; {meant}"))
+    Some(format!("has `{text}`, which the task {task} does not measure; {meant}"))
 }
 
 #[cfg(test)]
@@ -117,6 +124,14 @@ mod tests {
             (
                 json!({ "SLOs": { "upper": { "http/latency-p100": 5 } } }),
                 "`SLOs.upper` has `http/latency-p100`, which the task http does not measure; known are request-count, error-count, error-rate, latency-mean, latency-stddev, latency-min, latency-max, max-rate and latency-pX with X between 0 and 100",
+            ),
+            (
+                json!({ "SLOs": { "upper": { "grpc/latency-mean": 5 } } }),
+                "`SLOs.upper` has `grpc/latency-mean`, which the task grpc does not measure; did you mean `grpc/latency/mean`?",
+            ),
+            (
+                json!({ "SLOs": { "upper": { "grpc-a/latency/p100": 5, "grpc-a/latency/p99.9": 5, "grpc/error-rate": 1 } } }),
+                "`SLOs.upper` has `grpc-a/latency/p100`, which the task grpc does not measure; known are request-count, error-count, error-rate, latency/mean, latency/stddev, latency/min, latency/max and latency/pX with X between 0 and 100",
             ),
             (
                 json!({ "SLOs": { "upper": { "http/latency-mean": "fast" } } }),

@@ -1,6 +1,7 @@
 //! The closed set of tasks and their inputs. What a task does is the agent's business.
 
 pub mod assess;
+pub mod grpc;
 pub mod http;
 pub mod load;
 pub mod ready;
@@ -16,19 +17,22 @@ pub enum Task {
     Ready(ready::Ready),
     /// Sends HTTP requests and measures the answers.
     Http(Box<http::Http>),
+    /// Calls a method of a gRPC service and measures the answers.
+    Grpc(Box<grpc::Grpc>),
     /// Judges objectives on what was measured.
     Assess(assess::Assess),
 }
 
 impl Task {
     /// The names of all tasks, in the order in which they are documented.
-    pub const NAMES: [&'static str; 3] = ["ready", "http", "assess"];
+    pub const NAMES: [&'static str; 4] = ["ready", "http", "grpc", "assess"];
 
     /// The task's name in a spec and in values.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Ready(_) => "ready",
             Self::Http(_) => "http",
+            Self::Grpc(_) => "grpc",
             Self::Assess(_) => "assess",
         }
     }
@@ -37,6 +41,7 @@ impl Task {
     pub fn providers(&self) -> Vec<String> {
         match self {
             Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
+            Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
             Self::Ready(_) | Self::Assess(_) => Vec::new(),
         }
     }
@@ -49,6 +54,7 @@ impl Task {
         match name {
             "ready" => Some(read(with, ready::Ready::validate).map(Self::Ready)),
             "http" => Some(read(with, http::Http::validate).map(|http| Self::Http(Box::new(http)))),
+            "grpc" => Some(read(with, grpc::Grpc::validate).map(|grpc| Self::Grpc(Box::new(grpc)))),
             "assess" => Some(read(with, assess::Assess::validate).map(Self::Assess)),
             _ => None,
         }

@@ -1,13 +1,15 @@
 //! Closed loads: how their workers share them, and how they end.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use iter8_load::{Report, run};
+use iter8_load::{Arrivals, Level, Plan, Report, run};
 use tokio_util::sync::CancellationToken;
 
 use crate::plans::{closed, ran};
 use crate::server::raw::{Raw, ok};
+use crate::server::web::{Behaviour, Server};
 
 #[tokio::test]
 async fn a_slow_connection_does_not_keep_a_share_of_the_requests_for_itself() {
@@ -54,4 +56,27 @@ async fn a_closed_load_that_is_stopped_accounts_for_every_request() {
     assert!(report.interrupted && report.completed >= 10);
     assert_eq!((report.offered, report.started + report.dropped), (100_000_000, 100_000_000));
     assert_eq!(report.completed + report.censored, report.started);
+}
+
+#[tokio::test]
+async fn a_level_bounds_what_is_under_way_until_the_next_one_begins() {
+    let server = Server::start(Behaviour::Hang).await;
+    let second = Duration::from_millis(400);
+    let level = |at, concurrency| Level { at, concurrency };
+    let arrivals = Arrivals::Levels(vec![level(Duration::ZERO, 2), level(second, 5)]);
+    let load = Plan { arrivals, ..closed(&server.url(), 1_000, 8) };
+    let begun = Instant::now();
+    let mut seen = Vec::new();
+    let watch = async {
+        while seen.last().is_none_or(|(requests, _)| *requests < 5) {
+            seen.push((server.requests.load(Ordering::SeqCst), begun.elapsed()));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::select! {
+        report = ran(&load) => panic!("ended without an answer: {report:?}"),
+        () = watch => {}
+    }
+    assert!(seen.iter().all(|(requests, at)| *requests <= if *at < second { 2 } else { 5 }), "{seen:?}");
+    assert!(seen.iter().any(|(requests, _)| *requests == 2), "{seen:?}");
 }

@@ -52,11 +52,11 @@ fn probe(load: &Planned, rate: f64, length: Duration, is_first: bool) -> Plan {
         Arrivals::Open { schedule: Schedule::Poisson { seed, .. }, .. } => {
             Schedule::Poisson { mean: Box::new(schedule), seed: *seed }
         }
-        Arrivals::Open { .. } | Arrivals::Closed => schedule,
+        Arrivals::Open { .. } | Arrivals::Closed | Arrivals::Levels(_) => schedule,
     };
     let when_busy = match plan.arrivals {
         Arrivals::Open { when_busy, .. } => when_busy,
-        Arrivals::Closed => WhenBusy::Queue,
+        Arrivals::Closed | Arrivals::Levels(_) => WhenBusy::Queue,
     };
     plan.arrivals = Arrivals::Open { schedule, when_busy };
     plan.limit = Limit::Duration(length);

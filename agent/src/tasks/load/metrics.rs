@@ -1,5 +1,6 @@
 //! What a load comes to in a result: metrics with intervals, and the details beside them. Whatever protocol it was sent by.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use iter8_core::ExperimentResult;
@@ -152,6 +153,10 @@ fn details(report: &Report, source: &Source<'_>, earlier: &str) -> LoadDetails {
         warmup_errors: report.warmup.errors,
         elapsed_seconds: report.elapsed.as_secs_f64(),
         status_codes: report.status_codes.clone(),
+        grpc_codes: report.grpc_codes.iter().map(|(code, count)| (code.name().to_owned(), *count)).collect(),
+        messages_sent: report.messages_sent,
+        messages_received: report.messages_received,
+        fetched: BTreeMap::new(),
         errors: errors.collect(),
         lag_p99_ms: report.lag.quantile(0.99).map(millis),
         service_p99_ms: report.service.quantile(0.99).map(millis),
@@ -172,8 +177,6 @@ pub(super) fn millis(time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn source(percentiles: &[f64]) -> Source<'_> {

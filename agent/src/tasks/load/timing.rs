@@ -1,12 +1,19 @@
 //! When requests are sent, from the words of an experiment to those of the load engine.
 
 use iter8_core::task::load::{self, Rate};
-use iter8_load::{Arrivals, Limit, Schedule, Stage, WhenBusy};
+use iter8_load::{Arrivals, Level, Limit, Schedule, Stage, WhenBusy};
 
 /// What decides when requests are sent.
 pub(crate) fn arrivals(arrivals: &load::Arrivals) -> Arrivals {
     match arrivals {
         load::Arrivals::Closed { .. } => Arrivals::Closed,
+        load::Arrivals::Levels(levels) => {
+            let level = |level: &load::Level| Level {
+                at: level.at,
+                concurrency: u32::try_from(level.concurrency).unwrap_or(u32::MAX),
+            };
+            Arrivals::Levels(levels.iter().map(level).collect())
+        }
         load::Arrivals::Open { rate, seed, when_busy } => {
             let mean = schedule(rate);
             let schedule = match seed {

@@ -119,7 +119,7 @@ volumes:
 {{- /* The Secrets that loads take certificates from, as a list in JSON. */ -}}
 {{- define "iter8.tls" -}}
 {{- $secrets := list }}
-{{- range $task := list "http" }}
+{{- range $task := list "http" "grpc" }}
 {{- if has $task $.Values.tasks }}
 {{- $inputs := index $.Values $task | default dict }}
 {{- range $load := prepend (values ($inputs.endpoints | default dict)) $inputs }}

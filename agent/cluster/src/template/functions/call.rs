@@ -40,6 +40,21 @@ impl Function {
     }
 }
 
+/// Fails when the function `name` was given another number of arguments than it takes.
+pub(super) fn expect_count(name: &str, got: usize, arity: &RangeInclusive<usize>) -> gotmpl::Result<()> {
+    if arity.contains(&got) {
+        return Ok(());
+    }
+    let wanted = match (*arity.start(), *arity.end()) {
+        (1, 1) => "1 argument".to_owned(),
+        (1, usize::MAX) => "at least 1 argument".to_owned(),
+        (least, most) if least == most => format!("{least} arguments"),
+        (least, usize::MAX) => format!("at least {least} arguments"),
+        (least, most) => format!("{least} to {most} arguments"),
+    };
+    Err(TemplateError::Exec(format!("{name} takes {wanted}, not {got}")))
+}
+
 /// One call with its arguments. Argument numbers in code count from 0, in errors from 1.
 pub(super) struct Call<'a> {
     pub(super) name: &'static str,
@@ -48,18 +63,7 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) fn expect_count(&self, arity: &RangeInclusive<usize>) -> gotmpl::Result<()> {
-        if arity.contains(&self.args.len()) {
-            return Ok(());
-        }
-        let (name, got) = (self.name, self.args.len());
-        let wanted = match (*arity.start(), *arity.end()) {
-            (1, 1) => "1 argument".to_owned(),
-            (1, usize::MAX) => "at least 1 argument".to_owned(),
-            (least, most) if least == most => format!("{least} arguments"),
-            (least, usize::MAX) => format!("at least {least} arguments"),
-            (least, most) => format!("{least} to {most} arguments"),
-        };
-        Err(TemplateError::Exec(format!("{name} takes {wanted}, not {got}")))
+        expect_count(self.name, self.args.len(), arity)
     }
 
     /// An error of this call.

@@ -18,4 +18,5 @@ mod strings;
 mod yaml;
 
 pub(super) use refused::refusal;
+pub use registry::Extra;
 pub(super) use registry::{function_map, is_known, names};

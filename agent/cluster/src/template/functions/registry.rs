@@ -2,11 +2,32 @@
 
 use std::sync::{Arc, Weak};
 
-use gotmpl::{FuncMap, Value, ValueFunc};
+use gotmpl::{FuncMap, TemplateError, Value, ValueFunc};
+use serde_json::Value as Json;
 
-use super::call::Function;
+use super::call::{Function, expect_count};
 use super::{dates, dicts, encoding, include, json, lists, logic, math, paths, regexes, semver, strings, yaml};
 use crate::template::engine::Set;
+use crate::template::value::{from_json, to_json};
+
+/// A function that a template may call beside those that are always there. It need not be pure.
+pub struct Extra {
+    /// Its name.
+    pub name: &'static str,
+    /// How many arguments it takes.
+    pub arity: std::ops::RangeInclusive<usize>,
+    /// What it does; an error is told as "NAME: ERROR".
+    pub body: fn(&[Json]) -> Result<Json, String>,
+}
+
+impl Extra {
+    fn call(&self, args: &[Value]) -> gotmpl::Result<Value> {
+        expect_count(self.name, args.len(), &self.arity)?;
+        let args: Vec<Json> = args.iter().map(to_json).collect();
+        let failed = |error| TemplateError::Exec(format!("{}: {error}", self.name));
+        (self.body)(&args).map(|value| from_json(&value)).map_err(failed)
+    }
+}
 
 /// Functions of Go's `text/template` that the template engine brings itself.
 const BUILT_IN: [&str; 19] = [
@@ -34,22 +55,27 @@ fn functions() -> impl Iterator<Item = &'static Function> {
 }
 
 /// The names of all functions.
-pub(in crate::template) fn names() -> impl Iterator<Item = &'static str> {
-    functions().map(|function| function.name).chain(BUILT_IN).chain(include::NAMES)
+pub(in crate::template) fn names(extras: &[Extra]) -> impl Iterator<Item = &'static str> {
+    let extras = extras.iter().map(|extra| extra.name);
+    functions().map(|function| function.name).chain(BUILT_IN).chain(include::NAMES).chain(extras)
 }
 
 /// Whether a template may call `name`.
-pub(in crate::template) fn is_known(name: &str) -> bool {
-    names().any(|known| known == name)
+pub(in crate::template) fn is_known(extras: &[Extra], name: &str) -> bool {
+    names(extras).any(|known| known == name)
 }
 
 /// All functions; `include` and `tpl` look into `set` when they are called.
-pub(in crate::template) fn function_map(set: &Weak<Set>) -> FuncMap {
+pub(in crate::template) fn function_map(set: &Weak<Set>, extras: &'static [Extra]) -> FuncMap {
     let pure = functions().map(|function| {
         let body: ValueFunc = Arc::new(move |args: &[Value]| function.call(args));
         (function.name.to_owned(), body)
     });
-    pure.chain(include::bound_to(set)).collect()
+    let extras = extras.iter().map(|extra| {
+        let body: ValueFunc = Arc::new(|args: &[Value]| extra.call(args));
+        (extra.name.to_owned(), body)
+    });
+    pure.chain(include::bound_to(set)).chain(extras).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ mod search;
 mod tls;
 
 pub use endpoints::{Excludes, Order, id_problem, over};
-pub use pace::{ArrivalKind, Arrivals, Limit, Pace, Timing, WhenBusy};
+pub use pace::{ArrivalKind, Arrivals, Level, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
 pub use search::{Found, Outcome, Probe, Search};
 pub use tls::{MOUNTS, Pem, Tls};

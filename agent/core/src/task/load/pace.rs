@@ -77,6 +77,17 @@ pub enum Arrivals {
         /// How many.
         concurrency: u64,
     },
+    /// The same, with a number that changes over time.
+    Levels(Vec<Level>),
+}
+
+/// How many requests are under way from some moment on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// From when on, relative to the start.
+    pub at: Duration,
+    /// How many.
+    pub concurrency: u64,
 }
 
 /// When a load ends.
@@ -109,7 +120,7 @@ impl Arrivals {
     pub fn last_rate(&self) -> Option<f64> {
         match self {
             Self::Open { rate, .. } => Some(rate.last()),
-            Self::Closed { .. } => None,
+            Self::Closed { .. } | Self::Levels(_) => None,
         }
     }
 }
@@ -195,6 +206,12 @@ impl Timing {
         self.lasts(self.limit).saturating_add(warmup).saturating_add(self.timeout)
     }
 
+    /// How long `requests` take at most when so many are under way at any time.
+    fn turns(&self, requests: u64, concurrency: u64) -> Duration {
+        let turns = u32::try_from(requests.div_ceil(concurrency.max(1))).unwrap_or(u32::MAX);
+        self.timeout.saturating_mul(turns)
+    }
+
     fn lasts(&self, limit: Limit) -> Duration {
         match (limit, &self.arrivals) {
             (Limit::Duration(duration), _) => duration,
@@ -203,9 +220,9 @@ impl Timing {
                 rate.takes(n as f64 + 5.0 * (n as f64).sqrt())
             }
             (Limit::Requests(n), Arrivals::Open { rate, seed: None, .. }) => rate.takes(n as f64),
-            (Limit::Requests(n), Arrivals::Closed { concurrency }) => {
-                let turns = u32::try_from(n.div_ceil((*concurrency).max(1))).unwrap_or(u32::MAX);
-                self.timeout.saturating_mul(turns)
+            (Limit::Requests(n), Arrivals::Closed { concurrency }) => self.turns(n, *concurrency),
+            (Limit::Requests(n), Arrivals::Levels(levels)) => {
+                self.turns(n, levels.iter().map(|level| level.concurrency).min().unwrap_or(1))
             }
         }
     }
