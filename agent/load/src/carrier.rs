@@ -135,11 +135,11 @@ impl Carrier {
     }
 
     /// Forgets a connection on which something went wrong, be it that a request was given up.
-    pub(crate) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self, means: &Means) {
         match self {
             Self::Http1 { connection, .. } => *connection = None,
             Self::Http2(link) => link.given_up(),
-            Self::Grpc(caller) => caller.given_up(),
+            Self::Grpc(caller) => caller.given_up(means),
         }
     }
 

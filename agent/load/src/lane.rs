@@ -326,7 +326,7 @@ pub(crate) async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carri
             lane.guarded(pin!(call)).await
         };
         if result.is_err() {
-            carrier.reset();
+            carrier.reset(&shared.means);
         }
         let reconnects = carrier.take_reconnects();
         if reconnects > 0 {

@@ -25,6 +25,8 @@ use crate::report::ErrorKind;
 pub(crate) struct Caller {
     link: Link,
     worker: usize,
+    /// Of the call under way.
+    counts: Counts,
     /// For what streams do at certain times; made when it is needed.
     alarm: Option<Alarm>,
 }
@@ -53,6 +55,11 @@ impl Counts {
         self.sent.set(self.sent.get() + 1);
     }
 
+    fn add(&self, (sent, received): (u64, u64)) {
+        self.sent.set(self.sent.get() + sent);
+        self.received.set(self.received.get() + received);
+    }
+
     /// How many were sent and received since the last time.
     pub(crate) fn take(&self) -> (u64, u64) {
         (self.sent.take(), self.received.take())
@@ -62,20 +69,26 @@ impl Counts {
 impl Caller {
     /// The caller with this number.
     pub(crate) fn new(link: Link, worker: u64) -> Self {
-        Self { link, worker: usize::try_from(worker).unwrap_or(usize::MAX), alarm: None }
+        Self { link, worker: usize::try_from(worker).unwrap_or(usize::MAX), counts: Counts::default(), alarm: None }
     }
 
-    /// Takes note that the last call was given up.
-    pub(crate) fn given_up(&mut self) {
-        self.link.given_up();
+    /// Takes note that the last call was given up. Messages that came meanwhile show that the connection leads somewhere.
+    pub(crate) fn given_up(&mut self, means: &Means) {
+        let (sent, received) = self.counts.take();
+        means.messages.add((sent, received));
+        if received == 0 {
+            self.link.given_up();
+        }
     }
 
     /// Makes the call that `number` others of the load come before, and reads its answer to the end.
     pub(crate) async fn call(&mut self, request: &Prepared, number: u64, means: &Means) -> Result<Answer, CallError> {
         let number = CallNumber { worker: self.worker, request: number };
-        let (alarm, counts) = (&mut self.alarm, &means.messages);
+        let (alarm, counts) = (&mut self.alarm, &self.counts);
         let exchange = async |sender: &mut SendRequest<Bytes>| request.exchange(sender, &number, alarm, counts).await;
-        self.link.call(&means.dialer, exchange).await.map_err(|broken| match broken {
+        let called = self.link.call(&means.dialer, exchange).await;
+        means.messages.add(self.counts.take());
+        called.map_err(|broken| match broken {
             Broken::Stream(error) => reset(&error).unwrap_or_else(|| Broken::Stream(error).into_call_error()),
             Broken::Connection(error) => error,
         })

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use iter8_load::grpc::{Call, CallNumber, Code, Kind, MadeCall, Messages, StreamRule};
-use iter8_load::{Arrivals, ErrorKind, Limit, LoadError, Outcome, Plan, Protocol, run};
+use iter8_load::{Arrivals, ErrorKind, Limit, LoadError, Outcome, Plan, Protocol, Tls, run};
 use tokio_util::sync::CancellationToken;
 
 use crate::plans::{plan, ran};
 use crate::server::grpc::Server;
 use crate::server::nobody;
+use crate::server::tls::{Authority, Clients};
 
 /// A call of the test service that sends these messages.
 pub(crate) fn call(kind: Kind, messages: &[&str]) -> Call {
@@ -280,6 +281,40 @@ async fn a_call_that_takes_too_long_exceeds_its_deadline_and_counts_with_at_leas
         assert_eq!(report.grpc_codes, [(Code::DeadlineExceeded, 8)].into(), "{:?}", report.errors);
         assert_eq!(report.errors.keys().collect::<Vec<_>>(), [&ErrorKind::Grpc(Code::DeadlineExceeded)]);
         assert!(report.moments.min() >= Some(100.0), "{:?}", report.moments);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_by_its_deadline_leaves_its_connection_to_the_next() {
+    let server = Server::start().await;
+    let endless = one_by_one(&server.url(), 4, call(Kind::ServerStream, &["100000 5"]));
+    let report = ran(&Plan { timeout: Duration::from_millis(400), ..endless }).await;
+    assert_eq!(report.grpc_codes, [(Code::DeadlineExceeded, 4)].into(), "{:?}", report.errors);
+    assert!(report.messages_received >= 4, "{} messages", report.messages_received);
+    assert_eq!((server.seen.connections(), report.reconnects), (1, 0));
+}
+
+#[tokio::test]
+async fn calls_travel_over_tls_with_the_trust_of_the_plan() {
+    let authority = Authority::new("trusted");
+    let server = Server::over_tls(authority.server(&["localhost", "127.0.0.1"], Clients::Anybody)).await;
+    let mut plan = calls(&server.url(), 20, call(Kind::Bidi, &["a", "b"]));
+    let report = ran(&plan).await;
+    assert_eq!(report.grpc_codes, [(Code::Unavailable, 20)].into(), "{:?}", report.errors);
+    assert_eq!(report.errors[&ErrorKind::Tls].count, 20);
+    plan.target.tls = Tls { ca_pem: Some(authority.pem()), ..Tls::default() };
+    let report = ran(&plan).await;
+    assert_eq!((report.grpc_codes, report.messages_received), ([(Code::Ok, 20)].into(), 40), "{:?}", report.errors);
+}
+
+#[tokio::test]
+async fn large_messages_travel_both_ways() {
+    let server = Server::start().await;
+    let large = "x".repeat(3_000_000);
+    for kind in [Kind::Unary, Kind::Bidi] {
+        let report = ran(&one_by_one(&server.url(), 3, call(kind, &[&large]))).await;
+        assert_eq!(report.grpc_codes, [(Code::Ok, 3)].into(), "{:?}", report.errors);
+        assert_eq!((report.messages_sent, report.messages_received), (3, 3));
     }
 }
 

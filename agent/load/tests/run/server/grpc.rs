@@ -13,14 +13,17 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::ServerConfig;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::server::Grpc;
 use tonic::{Code, Status, Streaming};
 
 pub(crate) struct Server {
     address: SocketAddr,
+    is_tls: bool,
     pub(crate) seen: Seen,
     _tasks: JoinSet<()>,
 }
@@ -43,6 +46,17 @@ pub(crate) struct Call {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::serve(None).await
+    }
+
+    /// Like [`Self::start`] over TLS.
+    pub(crate) async fn over_tls(mut config: ServerConfig) -> Self {
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Self::serve(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn serve(tls: Option<TlsAcceptor>) -> Self {
+        let is_tls = tls.is_some();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, mut tasks) = (Seen::default(), JoinSet::new());
@@ -51,19 +65,26 @@ impl Server {
             let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 shared.connections.fetch_add(1, Ordering::SeqCst);
-                let seen = shared.clone();
+                let (seen, tls) = (shared.clone(), tls.clone());
                 open.spawn(async move {
                     let service = service_fn(move |request| answer(seen.clone(), request));
                     let builder = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+                    let _ = match tls {
+                        None => builder.serve_connection(TokioIo::new(stream), service).await,
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => builder.serve_connection(TokioIo::new(stream), service).await,
+                            Err(error) => Err(error.into()),
+                        },
+                    };
                 });
             }
         });
-        Self { address, seen, _tasks: tasks }
+        Self { address, is_tls, seen, _tasks: tasks }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/", self.address)
+        let scheme = if self.is_tls { "https" } else { "http" };
+        format!("{scheme}://{}/", self.address)
     }
 }
 
