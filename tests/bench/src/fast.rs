@@ -15,6 +15,9 @@ const STOP: Token = Token(usize::MAX - 1);
 /// What a request cannot be larger than at once.
 const BUFFER: usize = 64 * 1024;
 
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
 /// One pause of the whole server.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freeze {
@@ -72,6 +75,8 @@ impl Fast {
     /// Listens on a free port.
     pub(crate) fn bind(keep_times: bool, freeze: Option<Freeze>) -> io::Result<Self> {
         let mut listener = TcpListener::bind(([127, 0, 0, 1], 0).into())?;
+        // A generator may make all its connections at once.
+        rustix::net::listen(&listener, BACKLOG)?;
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         Ok(Self { listener, poll, keep_times, freeze })

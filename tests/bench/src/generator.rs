@@ -193,7 +193,7 @@ impl Generator {
                 let [targets, results] = ["targets", "results"].map(|name| programs.folder.join(name));
                 let (targets, results) = (targets.display(), results.display());
                 format!(
-                    "attack -connections={connections} -rate={rate}/1s -duration={seconds}s -targets={targets} -output={results}"
+                    "attack -connections={connections} -max-workers={connections} -rate={rate}/1s -duration={seconds}s -targets={targets} -output={results}"
                 )
             }
         };
