@@ -58,9 +58,12 @@ pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How long a run that is stopped waits for requests under way.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 /// The lanes of a closed load begin over at most this time, so that the target feels no burst.
-const STAGGER: Duration = Duration::from_secs(1);
+const STAGGER: Duration = Duration::from_millis(900);
 /// Time between two lanes of a closed load, unless there are too many for that.
 const STAGGER_STEP: Duration = Duration::from_micros(500);
+/// How much of a delay in making connections of a closed load is made up for at once: what the lanes that have begun take
+/// of the worker's time when there are many.
+const MADE_UP: Duration = Duration::from_millis(5);
 /// Requests that are due nearer to each other than this share a wake-up.
 const QUANTUM: Duration = Duration::from_micros(40);
 
@@ -268,8 +271,8 @@ impl Lanes {
             if is_beginning && now >= next {
                 let handed = self.shared.queue.borrow_mut().hand_over_one(now);
                 begun = if handed || self.grow(plan) { begun + 1 } else { plan.lanes() };
-                // Whoever is late makes up for it, but not all at once.
-                next = (next + step).max(now + step / 2);
+                // Whoever is late makes up for it, but only for a little of it at once.
+                next = (next + step).max(now.checked_sub(MADE_UP).unwrap_or(now));
                 continue;
             }
             while let Some(level) = levels.next_if(|level| now >= *start + level.at) {
