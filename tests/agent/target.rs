@@ -164,3 +164,16 @@ fn without_keep_alive_each_request_has_a_connection_of_its_own() {
     assert_eq!((result.verdict, target.connections()), (Some(Verdict::Pass), 10));
     assert_eq!(target.last().header("connection"), "close");
 }
+
+#[test]
+fn requests_differ_when_they_are_templates() {
+    let target = HttpTarget::start(Behaviour::OK);
+    let inputs = json!({ "templates": true, "payloadStr": "n={{.RequestNumber}}", "connections": 1 });
+    measured(&target.url("/items/{{.RequestNumber}}"), 5, &inputs);
+    assert_eq!((target.count(), target.count_of("/items/0"), target.count_of("/items/4")), (5, 1, 1));
+    assert_eq!((target.last().target.as_str(), &target.last().body[..]), ("/items/4", &b"n=4"[..]));
+    // Without it a text with the same signs means itself.
+    measured(&target.url("/"), 1, &json!({ "payloadStr": "n={{.RequestNumber}} {uuid}" }));
+    let body = String::from_utf8(target.last().body.to_vec()).expect("text");
+    assert!(body.starts_with("n={{.RequestNumber}} ") && !body.contains("{uuid}") && body.len() == 57, "{body}");
+}

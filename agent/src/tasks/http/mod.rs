@@ -3,6 +3,7 @@
 
 mod plan;
 mod search;
+mod vary;
 
 use std::sync::{Mutex, PoisonError};
 

@@ -7,6 +7,7 @@ use iter8_core::task::load::Timing;
 use iter8_load::{Plan, Protocol, Share, StatusRange, Target};
 use url::Url;
 
+use super::vary::vary;
 use crate::redact::shown_url;
 use crate::tasks::TaskError;
 use crate::tasks::load::{timing, tls};
@@ -21,6 +22,7 @@ pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
     target.method =
         inputs.method().parse().map_err(|error: http::method::InvalidMethod| input("http.method")(error.into()))?;
     target.body = body(inputs).await?.into();
+    target.vary = vary(inputs, &url, &target.body)?;
     let headers = inputs.headers.iter().map(|(name, value)| (name.as_str(), value.0.as_str()));
     let content_type = inputs.content_type.as_ref().map(|kind| ("content-type", kind.0.as_str()));
     for (name, value) in content_type.into_iter().chain(headers) {

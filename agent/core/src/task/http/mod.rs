@@ -94,6 +94,10 @@ pub struct Load {
     /// File, as the agent sees it, with the body of the request; wins over `payloadStr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_file: Option<Text>,
+    /// Work out `{{.RequestNumber}}`, `{{newUUID}}`, `{{randomInt 1 10}}` and the like in the path and query of the URL, the
+    /// values of headers and the body, anew for each request. Without it they are sent as they are written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub templates: Option<Flag>,
     /// Content type of the body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<Text>,
