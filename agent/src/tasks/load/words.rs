@@ -44,5 +44,21 @@ pub(crate) fn shown(progress: &Progress) -> String {
     let quantile =
         |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), |time| format!("{:.1} ms", millis(time)));
     let Progress { offered, completed, errors, p50, p99 } = *progress;
-    format!("{completed} of {offered} requests, {errors} errors, p50 {}, p99 {}", quantile(p50), quantile(p99))
+    // A closed load by duration asks for as many as there come.
+    let of = if offered == 0 { String::new() } else { format!(" of {offered}") };
+    format!("{completed}{of} requests, {errors} errors, p50 {}, p99 {}", quantile(p50), quantile(p99))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_a_load_is_says_of_how_many_if_that_is_known() {
+        let far = Progress { completed: 5, ..Progress::default() };
+        assert_eq!(shown(&far), "5 requests, 0 errors, p50 -, p99 -");
+        let (ms, other) = (Duration::from_millis, Progress { offered: 20, completed: 10, errors: 1, ..far });
+        let loads = [Progress { offered: 10, p50: Some(ms(2)), p99: Some(ms(9)), ..far }, other];
+        assert_eq!(shown(&together(&loads)), "15 of 30 requests, 1 errors, p50 2.0 ms, p99 9.0 ms");
+    }
 }
