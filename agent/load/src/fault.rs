@@ -37,8 +37,10 @@ pub enum Fault {
     /// All connections were busy nearly all the time: requests waited for the generator's connections as well as for the
     /// target, and nobody can tell the two apart.
     Full {
-        /// How many requests could be under way at a time.
+        /// How many there were.
         connections: u32,
+        /// How many requests could be under way at a time on each.
+        streams: u32,
         /// The share of their time in which they were busy.
         busy: f64,
     },
@@ -73,15 +75,16 @@ pub(crate) struct Circumstances {
     pub(crate) pressure: Pressure,
     /// How many CPUs this process may use.
     pub(crate) cpus: u32,
-    /// How many requests could be under way at a time.
-    pub(crate) lanes: u32,
+    pub(crate) connections: u32,
+    /// How many requests could be under way at a time on each connection.
+    pub(crate) streams: u32,
     /// Whether requests had intended times.
     pub(crate) is_open: bool,
 }
 
 /// The faults of a run.
 pub(crate) fn certify(report: &Report, circumstances: Circumstances) -> Vec<Fault> {
-    let Circumstances { pressure, cpus, lanes, is_open } = circumstances;
+    let Circumstances { pressure, cpus, connections, streams, is_open } = circumstances;
     let elapsed = report.elapsed;
     let lag = report.lag.quantile(0.99).filter(|_| report.lag.len() >= LAG_SAMPLES).and_then(|p99| {
         let response = report.all_responses().quantile(0.99).unwrap_or_default();
@@ -94,10 +97,10 @@ pub(crate) fn certify(report: &Report, circumstances: Circumstances) -> Vec<Faul
     let is_long = elapsed >= STOLEN_ELAPSED && report.lag.len() >= LAG_SAMPLES;
     let is_stolen = is_long && pressure.stolen > (elapsed * cpus).mul_f64(STOLEN_SHARE);
     let stolen = is_stolen.then_some(Fault::Stolen { stolen: pressure.stolen, elapsed });
-    let room = elapsed.mul_f64(f64::from(lanes));
+    let room = elapsed.mul_f64(f64::from(connections) * f64::from(streams));
     let busy = if room.is_zero() { 0.0 } else { report.busy.as_secs_f64() / room.as_secs_f64() };
     let is_full = is_open && !report.interrupted && report.queue.len() >= LAG_SAMPLES && busy > BUSY_SHARE;
-    let full = is_full.then_some(Fault::Full { connections: lanes, busy });
+    let full = is_full.then_some(Fault::Full { connections, streams, busy });
     let (dropped, offered) = (report.dropped, report.offered);
     // A run that was stopped did not mean to send the rest.
     let is_short = !report.interrupted && dropped as f64 > offered as f64 * DROPPED_SHARE;
@@ -120,9 +123,14 @@ impl fmt::Display for Fault {
                 f,
                 "the hypervisor held this machine back for {stolen:.1?} of {elapsed:.1?}: measure on a quieter one"
             ),
-            Self::Full { connections, busy } => write!(
+            Self::Full { connections, streams: 1, busy } => write!(
                 f,
                 "all {connections} connections were busy {:.0} % of the time: raise connections, or lower the rate to what the target can take",
+                busy * 100.0
+            ),
+            Self::Full { connections, streams, busy } => write!(
+                f,
+                "all {connections} connections with {streams} requests each were busy {:.0} % of the time: raise connections or what each carries, or lower the rate to what the target can take",
                 busy * 100.0
             ),
             Self::NotSent { dropped, offered } => write!(
@@ -142,7 +150,8 @@ mod tests {
     const QUIET: Circumstances = Circumstances {
         pressure: Pressure { throttled: Duration::ZERO, stolen: Duration::ZERO },
         cpus: 2,
-        lanes: 10,
+        connections: 10,
+        streams: 1,
         is_open: true,
     };
 
@@ -168,7 +177,7 @@ mod tests {
         let faults = certify(&report(late, Duration::from_millis(30)), QUIET);
         assert!(matches!(faults[..], [Fault::Lag { .. }]));
         assert!(faults[0].to_string().contains("lower the rate"));
-        let slow = Circumstances { lanes: 100, ..QUIET };
+        let slow = Circumstances { connections: 100, ..QUIET };
         assert_eq!(certify(&report(late, Duration::from_secs(1)), slow), []);
     }
 
@@ -184,7 +193,7 @@ mod tests {
         assert!(matches!(with(0, 2_100)[..], [Fault::Stolen { .. }]));
         let short = Report { elapsed: Duration::from_millis(200), ..report };
         let pressure = Pressure { throttled: Duration::ZERO, stolen: Duration::from_millis(100) };
-        assert_eq!(certify(&short, Circumstances { pressure, lanes: 1_000, ..QUIET }), []);
+        assert_eq!(certify(&short, Circumstances { pressure, connections: 1_000, ..QUIET }), []);
     }
 
     #[test]
@@ -192,9 +201,12 @@ mod tests {
         // 200 requests of 480 ms on ten connections take 9.6 of 10 seconds.
         let report = report(Duration::ZERO, Duration::from_millis(480));
         let faults = certify(&report, QUIET);
-        assert_eq!(faults, [Fault::Full { connections: 10, busy: 0.96 }]);
+        assert_eq!(faults, [Fault::Full { connections: 10, streams: 1, busy: 0.96 }]);
         assert!(faults[0].to_string().contains("raise connections"));
-        assert_eq!(certify(&report, Circumstances { lanes: 11, ..QUIET }), []);
+        assert_eq!(certify(&report, Circumstances { connections: 11, ..QUIET }), []);
+        let shared = certify(&report, Circumstances { connections: 2, streams: 5, ..QUIET });
+        assert_eq!(shared, [Fault::Full { connections: 2, streams: 5, busy: 0.96 }]);
+        assert!(shared[0].to_string().contains("2 connections with 5 requests each"), "{}", shared[0]);
         assert_eq!(certify(&report, Circumstances { is_open: false, ..QUIET }), []);
     }
 

@@ -139,9 +139,14 @@ impl Plan {
 
     /// How many requests may be under way at a time.
     pub(crate) fn lanes(&self) -> u32 {
+        self.connections.saturating_mul(self.lanes_each())
+    }
+
+    /// How many requests may be under way at a time on each connection.
+    pub(crate) const fn lanes_each(&self) -> u32 {
         match self.target.protocol {
-            Protocol::Http1 => self.connections,
-            Protocol::Http2 | Protocol::Grpc(_) => self.connections.saturating_mul(self.streams),
+            Protocol::Http1 => 1,
+            Protocol::Http2 | Protocol::Grpc(_) => self.streams,
         }
     }
 

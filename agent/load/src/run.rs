@@ -82,7 +82,8 @@ pub async fn run_all(
     let pressure = Pressure::so_far().since(before);
     let cpus = u32::try_from(cpus()).unwrap_or(u32::MAX);
     let finished = plans.iter().zip(reports.into_iter().zip(warmed)).map(|(plan, (report, warmup))| {
-        let circumstances = Circumstances { pressure, cpus, lanes: plan.lanes(), is_open: plan.is_open() };
+        let (connections, streams) = (plan.connections, plan.lanes_each());
+        let circumstances = Circumstances { pressure, cpus, connections, streams, is_open: plan.is_open() };
         let faults = certify(&report, circumstances);
         let warmup = Warmup { completed: warmup.completed, errors: warmup.error_count() };
         Report { faults, warmup, ..report }
