@@ -151,9 +151,9 @@ fn a_call_that_cannot_be_made() {
     ");
     assert_snapshot!(launch(&["grpc.call=Place", "grpc.host=http://shop"]), @"
     ------- stderr -------
-    error: 2 problems in the values
-      `grpc.host` must be host:port, as in shop.default:50051, got `http://shop`, without a scheme: set tls to encrypt connections
-      `grpc.call` must be package.Service.Method or package.Service/Method, got `Place`
+    error: invalid values:
+    * `grpc.host` must be host:port, as in shop.default:50051, got `http://shop`, without a scheme: set tls to encrypt connections
+    * `grpc.call` must be package.Service.Method or package.Service/Method, got `Place`
     [exit code 2]
     ");
     let right = ["grpc.call=shop.Orders.Place", "grpc.host=shop:50051"];

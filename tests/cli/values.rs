@@ -302,7 +302,7 @@ fn a_url_that_gives_no_values_is_named() {
     target.on("/closed", Behaviour::Close);
     assert_snapshot!(plugin.run(&format!("render -f {}", target.url("/closed"))), @"
     ------- stderr -------
-    error: cannot read the values http://target/closed: the request failed: error sending request for url (http://target/closed): client error (SendRequest): connection closed before message completed
+    error: cannot read the values http://target/closed: the request failed: error sending request: client error (SendRequest): connection closed before message completed
     [exit code 2]
     ");
 }
