@@ -67,7 +67,8 @@ pub struct MadeCall {
 pub struct CallNumber {
     /// Which of those that send one call at a time, from 0.
     pub worker: usize,
-    /// How many calls of the load come before it.
+    /// How many calls of the load come before it. No two calls have the same number; those of a closed load by duration may
+    /// leave some out, because workers do not wait for each other.
     pub request: u64,
 }
 
