@@ -29,6 +29,16 @@ pub(super) enum Encoding {
     Other,
 }
 
+/// How many messages are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Most {
+    Any,
+    /// More than one is an error.
+    One,
+    /// Nobody reads any further after as many.
+    Enough(u32),
+}
+
 /// A message as it is sent.
 ///
 /// # Errors
@@ -63,6 +73,9 @@ fn internal(reason: impl Into<String>) -> FrameError {
 pub(super) struct Decoder {
     encoding: Encoding,
     max: usize,
+    most: Most,
+    /// How many are there.
+    messages: u32,
     prefix: [u8; PREFIX],
     /// How much of the prefix is there.
     prefixed: usize,
@@ -78,14 +91,14 @@ struct Bounded {
 }
 
 impl Decoder {
-    pub(super) const fn new(encoding: Encoding, max: usize) -> Self {
-        Self { encoding, max, prefix: [0; PREFIX], prefixed: 0, missing: 0, unzip: None }
+    /// For messages of at most so many bytes.
+    pub(super) const fn new(encoding: Encoding, max: usize, most: Most) -> Self {
+        Self { encoding, max, most, messages: 0, prefix: [0; PREFIX], prefixed: 0, missing: 0, unzip: None }
     }
 
-    /// Takes the next bytes and returns how many messages end in them.
-    pub(super) fn decode(&mut self, mut bytes: &[u8]) -> Result<u32, FrameError> {
-        let mut messages = 0;
-        while !bytes.is_empty() {
+    /// Takes the next bytes.
+    pub(super) fn decode(&mut self, mut bytes: &[u8]) -> Result<(), FrameError> {
+        while !bytes.is_empty() && !self.has_enough() {
             if self.prefixed < PREFIX {
                 let taken = bytes.len().min(PREFIX - self.prefixed);
                 self.prefix[self.prefixed..self.prefixed + taken].copy_from_slice(&bytes[..taken]);
@@ -98,16 +111,26 @@ impl Decoder {
             }
             let taken = bytes.len().min(self.missing);
             if let Some(unzip) = &mut self.unzip {
-                unzip.write_all(&bytes[..taken]).map_err(|error| self.not_gzip(&error))?;
+                // Flushed, so that an error shows as soon as it is known, wherever the bytes are cut.
+                let written = unzip.write_all(&bytes[..taken]).and_then(|()| unzip.flush());
+                written.map_err(|error| self.not_gzip(&error))?;
             }
             self.missing -= taken;
             bytes = &bytes[taken..];
             if self.missing == 0 {
                 self.end()?;
-                messages += 1;
             }
         }
-        Ok(messages)
+        Ok(())
+    }
+
+    /// How many messages are there.
+    pub(super) const fn messages(&self) -> u32 {
+        self.messages
+    }
+
+    pub(super) fn has_enough(&self) -> bool {
+        self.most == Most::Enough(self.messages)
     }
 
     /// Whether nothing of a further message is there.
@@ -133,10 +156,16 @@ impl Decoder {
 
     fn end(&mut self) -> Result<(), FrameError> {
         self.prefixed = 0;
-        match self.unzip.take().map(|unzip| unzip.finish()) {
-            None | Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(self.not_gzip(&error)),
+        if let Some(Err(error)) = self.unzip.take().map(|unzip| unzip.finish()) {
+            return Err(self.not_gzip(&error));
         }
+        self.messages = self.messages.saturating_add(1);
+        if self.most == Most::One && self.messages > 1 {
+            let reason = "more than one message came back".to_owned();
+            // Response cardinality violation (doc/statuscodes.md).
+            return Err(FrameError { code: Code::Unimplemented, reason });
+        }
+        Ok(())
     }
 
     fn not_gzip(&self, error: &io::Error) -> FrameError {
@@ -158,5 +187,94 @@ impl io::Write for Bounded {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod fuzz {
+    use flate2::read::MultiGzDecoder as Reader;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fuzz::{cut, fuzz};
+
+    const MAX: usize = 1_000;
+
+    /// What comes of bytes in these pieces: how many messages, and the error, or whether no message is begun.
+    fn read(pieces: &[&[u8]], encoding: Encoding, most: Most) -> (u32, Result<bool, FrameError>) {
+        let mut decoder = Decoder::new(encoding, MAX, most);
+        let read = pieces.iter().try_for_each(|piece| decoder.decode(piece));
+        (decoder.messages(), read.map(|()| decoder.is_between()))
+    }
+
+    /// The same by slices of the whole.
+    fn expected(mut bytes: &[u8], encoding: Encoding) -> (u32, Result<bool, Code>) {
+        let mut messages = 0;
+        loop {
+            let [flag, length @ ..] = match bytes.first_chunk::<PREFIX>() {
+                Some(prefix) => *prefix,
+                None => return (messages, Ok(bytes.is_empty())),
+            };
+            let length = u32::from_be_bytes(length) as usize;
+            if length > MAX {
+                return (messages, Err(Code::ResourceExhausted));
+            }
+            if flag > 1 || (flag == 1 && encoding != Encoding::Gzip) {
+                return (messages, Err(Code::Internal));
+            }
+            let Some(message) = bytes.get(PREFIX..PREFIX + length) else { return (messages, Ok(false)) };
+            if flag == 1 {
+                let mut content = Vec::new();
+                match io::copy(&mut io::Read::take(Reader::new(message), MAX as u64 + 1), &mut content) {
+                    Ok(length) if length > MAX as u64 => return (messages, Err(Code::ResourceExhausted)),
+                    Ok(_) => {}
+                    Err(_) => return (messages, Err(Code::Internal)),
+                }
+            }
+            messages += 1;
+            bytes = &bytes[PREFIX + length..];
+        }
+    }
+
+    #[test]
+    fn bytes_that_nobody_thought_of_are_read_the_same_however_they_are_cut() {
+        let zipped = frame(&Bytes::from_static(b"zipped"), true, MAX).unwrap();
+        let words: [&[u8]; 6] =
+            [&[0, 0, 0, 0, 0], &[0, 0, 0, 0, 1, 9], &[1, 0, 0, 0, 0], &zipped, &zipped[PREFIX..], &[0xff; 4]];
+        fuzz("grpc", &words, |input| {
+            for encoding in [Encoding::Identity, Encoding::Gzip, Encoding::Other] {
+                let (messages, ended) = read(&[input], encoding, Most::Any);
+                for seed in 0..3 {
+                    for most in [Most::Any, Most::One, Most::Enough(2)] {
+                        assert_eq!(
+                            read(&cut(input, seed), encoding, most),
+                            read(&[input], encoding, most),
+                            "{encoding:?}"
+                        );
+                    }
+                }
+                let ended = ended.map_err(|error| error.code);
+                let expected = expected(input, encoding);
+                // What is wrong with a gzip may be known before all of it is there.
+                let is_early = ended.is_err() && expected == (messages, Ok(false));
+                assert!((messages, ended) == expected || is_early, "{encoding:?}: {ended:?}, not {expected:?}");
+            }
+        });
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_framed_is_read(messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..MAX), 0..6), gzip: bool, seed: u64) {
+            let framed: Vec<Bytes> = messages.iter().map(|message| frame(&Bytes::from(message.clone()), gzip, 2 * MAX).unwrap()).collect();
+            prop_assume!(framed.iter().all(|message| message.len() <= MAX + PREFIX));
+            let all = framed.concat();
+            let encoding = if gzip { Encoding::Gzip } else { Encoding::Identity };
+            let count = messages.len() as u32;
+            prop_assert_eq!(read(&cut(&all, seed), encoding, Most::Any), (count, Ok(true)));
+            if let Some(last) = framed.last() {
+                let (most, is_whole) = read(&cut(&all[..all.len() - 1], seed), encoding, Most::Any);
+                prop_assert_eq!((most, is_whole), (count - 1, Ok(false)), "{:?}", last);
+            }
+        }
     }
 }

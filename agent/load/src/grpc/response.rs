@@ -9,7 +9,7 @@ use percent_encoding::percent_decode;
 use super::call::Kind;
 use super::code::Code;
 use super::exchange::Counts;
-use super::frame::{Decoder, Encoding, FrameError};
+use super::frame::{Decoder, Encoding, FrameError, Most};
 use crate::call::Sample;
 
 /// Names that are looked up for every call.
@@ -42,9 +42,9 @@ pub(super) async fn read(response: ResponseFuture, expected: Expected, counts: &
     while let Some(data) = body.data().await {
         let data = data?;
         body.flow_control().release_capacity(data.len())?;
-        let before = answer.messages;
+        let before = answer.decoder.messages();
         let ended = answer.take(&data);
-        counts.received(answer.messages - before);
+        counts.received(answer.decoder.messages() - before);
         if let Some(ended) = ended {
             return Ok(ended);
         }
@@ -60,7 +60,6 @@ struct Answer {
     /// Whether its content type says that it is gRPC at all.
     is_grpc: bool,
     decoder: Decoder,
-    messages: u32,
     /// The first bytes of what is no gRPC.
     sample: Sample,
 }
@@ -72,12 +71,16 @@ impl Answer {
             Some(b"gzip") => Encoding::Gzip,
             Some(_) => Encoding::Other,
         };
+        let most = match (expected.kind.is_server_stream(), expected.enough) {
+            (false, _) => Most::One,
+            (true, 0) => Most::Any,
+            (true, enough) => Most::Enough(enough),
+        };
         Self {
             expected,
             http: head.status,
             is_grpc: head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| is_grpc(kind.as_bytes())),
-            decoder: Decoder::new(encoding, expected.max),
-            messages: 0,
+            decoder: Decoder::new(encoding, expected.max, most),
             sample: Sample::default(),
         }
     }
@@ -89,14 +92,9 @@ impl Answer {
             return None;
         }
         match self.decoder.decode(data) {
-            Ok(messages) => self.messages = self.messages.saturating_add(messages),
-            Err(error) => return Some(Ended::from(error)),
+            Ok(()) => self.decoder.has_enough().then(Ended::enough),
+            Err(error) => Some(Ended::from(error)),
         }
-        let Expected { kind, enough, .. } = self.expected;
-        if !kind.is_server_stream() && self.messages > 1 {
-            return Some(Ended::with(Code::Unimplemented, "more than one message came back"));
-        }
-        (enough > 0 && self.messages >= enough).then(Ended::enough)
     }
 
     /// How the call ended when all of it is there. A code that is given counts, whatever the status of HTTP
@@ -139,7 +137,7 @@ impl Answer {
         if !self.decoder.is_between() {
             return Ended::with(Code::Internal, "the answer ends within a message");
         }
-        if !self.expected.kind.is_server_stream() && self.messages == 0 {
+        if !self.expected.kind.is_server_stream() && self.decoder.messages() == 0 {
             return Ended::with(Code::Unimplemented, "no message came back");
         }
         Ended { code: Code::Ok, is_error: false, sample: Sample::default() }
