@@ -15,8 +15,10 @@ build() {
   compile dns . "$COREDNS_BIN/coredns"
   compile pause . "$PAUSE_BIN/pause"
   compile httpbin github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin "$HTTPBIN_BIN/go-httpbin"
+  compile grpc . "$GRPC_BIN/grpc-app"
   pack iter8/pause:1 "$PAUSE_BIN/pause"
   pack iter8/e2e-httpbin:1 "$HTTPBIN_BIN/go-httpbin"
+  pack iter8/e2e-grpc:1 "$GRPC_BIN/grpc-app"
 }
 
 # compile FOLDER PACKAGE TARGET [LINKER FLAGS]

@@ -30,7 +30,7 @@ require_cgroups() {
 require_binaries() {
   local file missing=()
   for file in "${KUBERNETES_PROGRAMS[@]/#/$KUBERNETES_BIN/}" "$ETCD_BIN/etcd" "$COREDNS_BIN/coredns" \
-    "$PAUSE_BIN/pause" "$PAUSE_BIN/pause.tar" "$HTTPBIN_BIN/go-httpbin.tar"; do
+    "$PAUSE_BIN/pause" "$PAUSE_BIN/pause.tar" "$HTTPBIN_BIN/go-httpbin.tar" "$GRPC_BIN/grpc-app.tar"; do
     [[ -e $file ]] || missing+=("$file")
   done
   ((${#missing[@]} == 0)) || die "not built yet: ${missing[*]} (run: cluster build)"

@@ -13,6 +13,7 @@ KUBERNETES_BIN=$CACHE/k8s-$KUBERNETES_VERSION
 ETCD_BIN=$CACHE/etcd-$(module_version etcd go.etcd.io/etcd/server/v3)
 COREDNS_BIN=$CACHE/coredns-$(module_version dns github.com/coredns/coredns)
 HTTPBIN_BIN=$CACHE/go-httpbin-$(module_version httpbin github.com/mccutchen/go-httpbin/v2)
+GRPC_BIN=$CACHE/grpc-app-$(module_version grpc google.golang.org/grpc)
 PAUSE_BIN=$CACHE/pause-1
 
 KUBERNETES_PROGRAMS=(kube-apiserver kube-controller-manager kube-scheduler kube-proxy kubelet kubectl)

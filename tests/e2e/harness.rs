@@ -49,7 +49,8 @@ pub(crate) fn kubeconfig() -> PathBuf {
 /// A namespace that is deleted with everything in it when the test is over.
 pub(crate) struct Namespace {
     pub(crate) name: String,
-    has_httpbin: bool,
+    /// The Service of the target app.
+    app: Option<&'static str>,
 }
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
@@ -65,18 +66,28 @@ impl Namespace {
 
     /// A namespace that is taken as it is, or as it is not.
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), has_httpbin: false }
+        Self { name: name.to_owned(), app: None }
     }
 
     /// Creates a namespace with a Deployment and a Service `httpbin`, and waits until both answer.
     pub(crate) fn with_httpbin(purpose: &str) -> Self {
+        let image = std::env::var("ITER8_E2E_HTTPBIN_IMAGE");
+        let image = image.unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
+        Self::with_app(purpose, "httpbin", &include_str!("httpbin.yaml").replace("IMAGE", &image))
+    }
+
+    /// Creates a namespace with a Deployment and a Service `grpc`, and waits until it is ready.
+    pub(crate) fn with_grpc(purpose: &str) -> Self {
+        let image = std::env::var("ITER8_E2E_GRPC_IMAGE");
+        let image = image.unwrap_or_else(|_| "docker.io/iter8/e2e-grpc:1".to_owned());
+        Self::with_app(purpose, "grpc", &include_str!("grpc.yaml").replace("IMAGE", &image))
+    }
+
+    fn with_app(purpose: &str, app: &'static str, manifest: &str) -> Self {
         let mut namespace = Self::new(purpose);
-        namespace.has_httpbin = true;
-        let image =
-            std::env::var("ITER8_E2E_HTTPBIN_IMAGE").unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
-        let manifest = include_str!("httpbin.yaml").replace("IMAGE", &image);
-        namespace.apply(&manifest);
-        namespace.kubectl(&["rollout", "status", "deployment/httpbin", "--timeout=120s"]).code(0);
+        namespace.app = Some(app);
+        namespace.apply(manifest);
+        namespace.kubectl(&["rollout", "status", &format!("deployment/{app}"), "--timeout=120s"]).code(0);
         namespace
     }
 
@@ -105,9 +116,10 @@ impl Namespace {
 
     /// The command of [`Self::launch`], not started.
     pub(crate) fn launch_command(&self, args: &[&str]) -> Command {
+        let service = self.app.map(|app| format!("ready.service={app}"));
         let image = std::env::var("ITER8_E2E_AGENT_IMAGE").map(|image| format!("image={image}"));
         let image = image.iter().flat_map(|image| ["--set", image]);
-        let ready = ["--set", "ready.service=httpbin"].into_iter().filter(|_| self.has_httpbin);
+        let ready = service.iter().flat_map(|ready| ["--set", ready]);
         let all: Vec<&str> = ["launch"].into_iter().chain(image).chain(ready).chain(args.iter().copied()).collect();
         self.command(&all)
     }
