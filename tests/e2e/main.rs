@@ -4,6 +4,7 @@
 mod bad_days;
 mod experiment;
 mod harness;
+mod load;
 mod loops;
 mod manners;
 mod outages;
