@@ -35,7 +35,7 @@ fn a_grpc_service_that_describes_itself_is_called_and_judged() {
     let json = ns.iter8(&["report", "-o", "json"]).code(0).json();
     assert_eq!(json["verdict"], "pass");
     assert_eq!(json["load"]["grpc"]["completed"], 200);
-    assert_eq!(json["load"]["grpc"]["statusCodes"]["OK"], 200, "{json:#}");
+    assert_eq!(json["load"]["grpc"]["grpcCodes"]["OK"], 200, "{json:#}");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_status_other_than_ok_is_an_error_and_named() {
     let launched = launched.code(1);
     assert!(launched.stdout.contains("grpc/error-count is 20, above the limit of 0"), "{launched}");
     let report = ns.iter8(&["report"]).code(0);
-    assert!(report.stdout.contains("NotFound") && report.stdout.contains("no such thing"), "{report}");
+    assert!(report.stdout.contains("NOT_FOUND") && report.stdout.contains("no such thing"), "{report}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_stream_goes_both_ways() {
     .code(0);
     ns.iter8(&["assert", "-c", "completed,nofailure", "--timeout", "60s"]).code(0);
     let load = &ns.iter8(&["report", "-o", "json"]).code(0).json()["load"]["grpc"];
-    assert_eq!(load["statusCodes"]["OK"], 10, "{load:#}");
+    assert_eq!(load["grpcCodes"]["OK"], 10, "{load:#}");
     assert_eq!((&load["messagesSent"], &load["messagesReceived"]), (&20.into(), &30.into()), "{load:#}");
 }
 

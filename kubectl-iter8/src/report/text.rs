@@ -182,10 +182,10 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
 fn order(name: &str) -> (String, u8, f64, String) {
     let Ok(parsed) = name.parse::<MetricName>() else { return (name.to_owned(), 0, 0.0, name.to_owned()) };
     let what = parsed.aggregation.clone().unwrap_or_else(|| parsed.name.clone());
-    let place =
-        ["request-count", "error-count", "error-rate", "latency-mean", "latency-stddev", "latency-min", "latency-max"]
-            .iter()
-            .position(|known| *known == what);
+    let what = what.strip_prefix("latency-").unwrap_or(&what);
+    let place = ["request-count", "error-count", "error-rate", "mean", "stddev", "min", "max"]
+        .iter()
+        .position(|known| *known == what);
     let place = match (place, parsed.percentile()) {
         (Some(place), _) => place as u8,
         (None, Some(_)) => 200,
@@ -219,9 +219,19 @@ fn load_rows(details: &LoadDetails) -> Vec<(&'static str, String)> {
         sent += &format!(", {} without end", details.censored);
     }
     let mut rows = vec![("Target", details.target.clone()), ("Requests", sent)];
-    if !details.status_codes.is_empty() {
-        let codes: Vec<String> = details.status_codes.iter().map(|(code, count)| format!("{code} × {count}")).collect();
+    if details.warmup_requests > 0 {
+        let warmup = format!("{} requests before, {} errors", details.warmup_requests, details.warmup_errors);
+        rows.push(("Warm-up", warmup));
+    }
+    let http = details.status_codes.iter().map(|(code, count)| format!("{code} × {count}"));
+    let codes: Vec<String> =
+        http.chain(details.grpc_codes.iter().map(|(code, count)| format!("{code} × {count}"))).collect();
+    if !codes.is_empty() {
         rows.push(("Status codes", codes.join(", ")));
+    }
+    // Of calls with one message each way, their number says it already.
+    if [details.messages_sent, details.messages_received].iter().any(|messages| *messages > details.completed) {
+        rows.push(("Messages", format!("{} sent, {} received", details.messages_sent, details.messages_received)));
     }
     for error in &details.errors {
         let first = error.first.first().map(|first| format!(" — {}", head(first))).unwrap_or_default();
@@ -441,6 +451,29 @@ mod tests {
                         has 0 of 1 replicas available
           Started       2026-01-02 03:04:05 UTC
         "#);
+    }
+
+    #[test]
+    fn a_load_says_what_came_before_it_and_how_calls_of_grpc_ended() {
+        let details = LoadDetails {
+            completed: 3,
+            warmup_requests: 10,
+            grpc_codes: [("OK".to_owned(), 2), ("NOT_FOUND".to_owned(), 1)].into(),
+            messages_sent: 6,
+            messages_received: 9,
+            ..LoadDetails::default()
+        };
+        let rows = load_rows(&details);
+        for row in [
+            ("Warm-up", "10 requests before, 0 errors"),
+            ("Status codes", "NOT_FOUND × 1, OK × 2"),
+            ("Messages", "6 sent, 9 received"),
+        ] {
+            assert!(rows.contains(&(row.0, row.1.to_owned())), "{rows:?}");
+        }
+        let mut names = ["grpc/latency/p50", "grpc/latency/max", "grpc/latency/mean", "grpc/request-count"];
+        names.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap());
+        assert_eq!(names, ["grpc/request-count", "grpc/latency/mean", "grpc/latency/max", "grpc/latency/p50"]);
     }
 
     #[test]
