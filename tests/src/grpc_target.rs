@@ -3,7 +3,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use futures_util::stream::{self, Stream};
@@ -15,6 +16,7 @@ use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tonic::body::Body;
 use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -51,7 +53,7 @@ pub struct Call {
 
 /// A gRPC server on a port of its own, with a thread of its own. A method answers by its name: `Fail` with NOT_FOUND,
 /// `Deny` with PERMISSION_DENIED, one whose name begins with `Many` with each message twice, every other one with the
-/// last message.
+/// last message; `Queue` after a service of [`GrpcTarget::SERVICE`], one call at a time.
 #[derive(Debug)]
 pub struct GrpcTarget {
     calls: Arc<Watched<Vec<Call>>>,
@@ -61,6 +63,9 @@ pub struct GrpcTarget {
 }
 
 impl GrpcTarget {
+    /// How long a call of `Queue` is served: the target takes a hundred of them a second.
+    pub const SERVICE: Duration = Duration::from_millis(10);
+
     /// Starts a target that offers reflection of an encoded `FileDescriptorSet`.
     pub fn start(descriptors: &[u8], offers: Offers) -> Self {
         Self::serve(descriptors, offers, None)
@@ -82,16 +87,17 @@ impl GrpcTarget {
         let calls = Arc::new(Watched::new(Vec::new()));
         let port = Port::reserve();
         let (tls, ca) = tls.map(|(config, ca)| (TlsAcceptor::from(Arc::new(config)), ca)).unzip();
-        let (shared, descriptors) = (calls.clone(), Arc::new(descriptors.to_vec()));
+        let shared = Shared { calls: calls.clone(), free: Arc::new(Mutex::new(Instant::now())) };
+        let descriptors = Arc::new(descriptors.to_vec());
         let service = port.serve(move |stream| {
-            let (calls, descriptors, tls) = (shared.clone(), descriptors.clone(), tls.clone());
+            let (shared, descriptors, tls) = (shared.clone(), descriptors.clone(), tls.clone());
             async move {
                 match tls {
-                    None => connection(stream, calls, descriptors, offers).await,
+                    None => connection(stream, shared, descriptors, offers).await,
                     // A client that does not trust is none.
                     Some(tls) => {
                         if let Ok(stream) = tls.accept(stream).await {
-                            connection(stream, calls, descriptors, offers).await;
+                            connection(stream, shared, descriptors, offers).await;
                         }
                     }
                 }
@@ -124,20 +130,41 @@ impl GrpcTarget {
     }
 }
 
+/// What all connections of a target have in common.
+#[derive(Clone)]
+struct Shared {
+    calls: Arc<Watched<Vec<Call>>>,
+    /// When it is through with all calls of `Queue` that have come.
+    free: Arc<Mutex<Instant>>,
+}
+
+impl Shared {
+    /// Serves a call when all before it are served.
+    async fn queue(&self) {
+        let done = {
+            let mut free = self.free.lock().expect("nobody panics with it");
+            *free = (*free).max(Instant::now()) + GrpcTarget::SERVICE;
+            *free
+        };
+        // This is the service itself.
+        tokio::time::sleep_until(done).await;
+    }
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    calls: Arc<Watched<Vec<Call>>>,
+    shared: Shared,
     descriptors: Arc<Vec<u8>>,
     offers: Offers,
 ) {
-    let service = service_fn(move |request| answer(request, calls.clone(), descriptors.clone(), offers));
+    let service = service_fn(move |request| answer(request, shared.clone(), descriptors.clone(), offers));
     // However it ends, the client learns of it.
     let _ = Builder::new(TokioExecutor::new()).http2_only().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn answer(
     request: Request<Incoming>,
-    calls: Arc<Watched<Vec<Call>>>,
+    shared: Shared,
     descriptors: Arc<Vec<u8>>,
     offers: Offers,
 ) -> Result<Response<Body>, Infallible> {
@@ -147,14 +174,14 @@ async fn answer(
     }
     let authority = request.uri().authority().map(ToString::to_string).unwrap_or_default();
     let metadata = request.headers().clone();
-    let index = calls.update(|calls| {
+    let index = shared.calls.update(|calls| {
         calls.push(Call { path: path.clone(), authority, metadata, messages: Vec::new() });
         calls.len() - 1
     });
     let mut grpc =
         Grpc::new(Raw).accept_compressed(CompressionEncoding::Gzip).send_compressed(CompressionEncoding::Gzip);
     let method = path.rsplit('/').next().unwrap_or_default().to_owned();
-    Ok(grpc.streaming(Echo { calls, index, method }, request).await)
+    Ok(grpc.streaming(Echo { shared, index, method }, request).await)
 }
 
 async fn reflect(request: Request<Incoming>, path: &str, descriptors: &[u8], offers: Offers) -> Response<Body> {
@@ -174,7 +201,7 @@ async fn reflect(request: Request<Incoming>, path: &str, descriptors: &[u8], off
 
 /// Reads all messages of a call, and answers by the name of its method. On the wire a single message is a stream of one.
 struct Echo {
-    calls: Arc<Watched<Vec<Call>>>,
+    shared: Shared,
     index: usize,
     method: String,
 }
@@ -187,13 +214,16 @@ impl StreamingService<Bytes> for Echo {
     type Future = Pin<Box<dyn Future<Output = Result<tonic::Response<Answers>, Status>> + Send>>;
 
     fn call(&mut self, request: tonic::Request<Streaming<Bytes>>) -> Self::Future {
-        let (calls, index, method) = (self.calls.clone(), self.index, self.method.clone());
+        let (shared, index, method) = (self.shared.clone(), self.index, self.method.clone());
         Box::pin(async move {
             let mut incoming = request.into_inner();
             let mut messages = Vec::new();
             while let Some(message) = incoming.message().await? {
-                calls.update(|calls| calls[index].messages.push(message.clone()));
+                shared.calls.update(|calls| calls[index].messages.push(message.clone()));
                 messages.push(message);
+            }
+            if method == "Queue" {
+                shared.queue().await;
             }
             let answers = match method.as_str() {
                 "Fail" => return Err(Status::not_found("there is no such thing")),

@@ -196,7 +196,6 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     let (true, Some(Task::Assess(assess))) = (judges, parsed("assess")) else {
         return Vec::new();
     };
-    let searches = matches!(parsed(http::PROVIDER), Some(Task::Http(http)) if http.search.is_some());
     let problem = |(place, name): (&str, &String)| {
         let provider = name.parse::<MetricName>().ok()?.provider;
         let task = match () {
@@ -210,8 +209,13 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
             None if before.contains(&task) => return None,
             _ => Vec::new(),
         };
-        if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches {
-            let message = format!("has `{name}`, which only a search measures: set http.search");
+        let searches = || match parsed(task) {
+            Some(Task::Http(http)) => http.search.is_some(),
+            Some(Task::Grpc(grpc)) => grpc.search.is_some(),
+            Some(Task::Ready(_) | Task::Assess(_)) | None => false,
+        };
+        if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches() {
+            let message = format!("has `{name}`, which only a search measures: set {task}.search");
             return Some(Problem::at(place, message).under("assess"));
         }
         if measured.contains(&provider) {
@@ -347,17 +351,21 @@ mod tests {
 
     #[test]
     fn a_highest_rate_is_measured_by_a_search_alone() {
-        let mut values = json!({
-            "tasks": ["http", "assess"],
-            "http": { "url": "http://a" },
-            "assess": { "SLOs": { "lower": { "http/max-rate": 100 }, "upper": { "http/latency-p99": 50 } } },
-        });
-        assert_eq!(
-            said(&values),
-            ["`assess.SLOs.lower` has `http/max-rate`, which only a search measures: set http.search"]
-        );
-        values["http"]["search"] = json!({ "to": 200 });
-        assert_eq!(said(&values), Vec::<String>::new());
+        for (task, mut values) in [
+            ("http", json!({ "tasks": ["http", "assess"], "http": { "url": "http://a" } })),
+            ("grpc", json!({ "tasks": ["grpc", "assess"], "grpc": { "host": "a:1", "call": "p.S.M" } })),
+        ] {
+            let max_rate = format!("{task}/max-rate");
+            let lower = [(&max_rate, 100)].into_iter().collect::<BTreeMap<_, _>>();
+            let upper = [(format!("{task}/error-rate"), 0)].into_iter().collect::<BTreeMap<_, _>>();
+            values["assess"] = json!({ "SLOs": { "lower": lower, "upper": upper } });
+            assert_eq!(
+                said(&values),
+                [format!("`assess.SLOs.lower` has `{max_rate}`, which only a search measures: set {task}.search")]
+            );
+            values[task]["search"] = json!({ "to": 200 });
+            assert_eq!(said(&values), Vec::<String>::new());
+        }
     }
 
     #[test]

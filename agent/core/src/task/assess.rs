@@ -131,7 +131,7 @@ mod tests {
             ),
             (
                 json!({ "SLOs": { "upper": { "grpc-a/latency/p100": 5, "grpc-a/latency/p99.9": 5, "grpc/error-rate": 1 } } }),
-                "`SLOs.upper` has `grpc-a/latency/p100`, which the task grpc does not measure; known are request-count, error-count, error-rate, latency/mean, latency/stddev, latency/min, latency/max and latency/pX with X between 0 and 100",
+                "`SLOs.upper` has `grpc-a/latency/p100`, which the task grpc does not measure; known are request-count, error-count, error-rate, latency/mean, latency/stddev, latency/min, latency/max, max-rate and latency/pX with X between 0 and 100",
             ),
             (
                 json!({ "SLOs": { "upper": { "http/latency-mean": "fast" } } }),

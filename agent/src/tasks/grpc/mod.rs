@@ -12,12 +12,17 @@ mod source;
 use std::time::Duration;
 
 use iter8_core::task::grpc::{Grpc, Part};
+use iter8_core::task::load::Search;
 use iter8_load::{LoadError, Plan, Progress, Report};
 use tokio_util::sync::CancellationToken;
 
 use super::load::metrics::{Source, percentiles, record};
+use super::load::search::{self, Subject};
 use super::load::words::{shown, summary};
 use super::{TaskContext, TaskError};
+
+/// Connections of a search when nothing else is said: they carry as many calls as should not be what ends it.
+const SEARCH_CONNECTIONS: u32 = 8;
 
 pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<String, TaskError> {
     // Before the first call is made, everything that is needed for the last one is there.
@@ -29,6 +34,9 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
             plan = plan::plan(&part.calls) => plan.map_err(|error| named(&part, error))?,
         };
         planned.push((part, plan));
+    }
+    if let (Some(settings), [(part, planned)]) = (&inputs.search, planned.as_mut_slice()) {
+        return highest_rate(settings, part, planned, context).await;
     }
     let mut messages = Vec::new();
     for (part, planned) in planned {
@@ -53,6 +61,32 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
         messages.push(said(&part, summary(&report)));
     }
     Ok(messages.join("; "))
+}
+
+async fn highest_rate(
+    settings: &Search,
+    part: &Part,
+    planned: &mut plan::Planned,
+    context: TaskContext<'_>,
+) -> Result<String, TaskError> {
+    if part.calls.connections.is_none() {
+        planned.plan.connections = SEARCH_CONNECTIONS;
+    }
+    let subject = Subject {
+        key: "grpc.search",
+        provider: &part.provider,
+        latency: "latency/",
+        target: &planned.target,
+        pace: &part.calls.pace,
+        plan: &planned.plan,
+    };
+    let TaskContext { experiment, result, client, namespace, cancel, progress } = context;
+    let again = TaskContext { experiment, result: &mut *result, client, namespace, cancel, progress };
+    let message = search::run(settings, &subject, again).await?;
+    if let Some(details) = result.load.get_mut(&part.provider) {
+        details.fetched = std::mem::take(&mut planned.fetched);
+    }
+    Ok(message)
 }
 
 /// Runs a load, and ends it after `most` although it is not through.

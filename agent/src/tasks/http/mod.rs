@@ -2,7 +2,6 @@
 //! Sending is the business of iter8-load, judging that of iter8-core.
 
 mod plan;
-mod search;
 mod vary;
 
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +12,12 @@ use iter8_core::task::load::Order;
 use iter8_load::{Plan, Progress, Report, Turns};
 
 use super::load::metrics::{Source, percentiles, record};
+use super::load::search;
 use super::load::words::{shown, summary, together};
 use super::{TaskContext, TaskError};
+
+/// Connections of a search when nothing else is said: they should not be what ends it.
+const SEARCH_CONNECTIONS: u32 = 512;
 
 /// A load that can be sent, with what is needed to say what it was.
 struct Planned {
@@ -31,8 +34,19 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
         let (plan, target) = plan::plan(&part.load).await.map_err(|error| named(&part, error))?;
         planned.push(Planned { part, plan, target });
     }
-    if let (Some(settings), [load]) = (&inputs.search, planned.as_slice()) {
-        return search::run(settings, load, context).await;
+    if let (Some(settings), [load]) = (&inputs.search, planned.as_mut_slice()) {
+        if load.part.load.connections.is_none() {
+            load.plan.connections = SEARCH_CONNECTIONS;
+        }
+        let subject = search::Subject {
+            key: "http.search",
+            provider: &load.part.provider,
+            latency: "latency-",
+            target: &load.target,
+            pace: &load.part.load.pace,
+            plan: &load.plan,
+        };
+        return search::run(settings, &subject, context).await;
     }
     match inputs.order() {
         Order::Sequence => sequence(&planned, context).await,

@@ -1,39 +1,111 @@
 //! The search for the highest rate that meets objectives: sends one probe after another and has each judged as the
-//! experiment itself is. Which rate is next, and what it all says, is decided by iter8-core; what is sent by each task.
+//! experiment itself is. Which rate is next, and what it all says, is decided by iter8-core; what is called by each task.
 
 use std::time::{Duration, Instant};
 
 use iter8_core::metric::{Metric, MetricKind, MetricName, Observation, Series};
 use iter8_core::stats::samples_needed;
 use iter8_core::task::assess::Assess;
-use iter8_core::task::load::{Found, MAX_RATE_METRIC, Outcome, Probe, Search};
+use iter8_core::task::load::{Found, MAX_RATE_METRIC, Outcome, Pace, Probe, Search};
 use iter8_core::{ExperimentResult, Verdict, assess};
-use iter8_load::Report;
+use iter8_load::{Arrivals, Limit, Plan, Report, Schedule, WhenBusy};
 use jiff::Timestamp;
 
-use super::metrics::{Source, record};
-use crate::tasks::TaskError;
+use super::metrics::{Source, percentiles, record};
+use crate::tasks::{TaskContext, TaskError};
 
 /// Fewer requests say nothing, whatever the objective.
 const LEAST_REQUESTS: u64 = 20;
 
-/// How probes are judged.
-pub(crate) struct Judge<'a> {
+/// Which part of a probe goes before it unmeasured, when nothing else is said: what the one before left behind is worked off
+/// meanwhile.
+const WARMUP_PART: u32 = 10;
+
+/// What a task has searched.
+pub(crate) struct Subject<'a> {
+    /// Key of the search.
+    pub(crate) key: &'static str,
     /// First part of the names of the metrics.
     pub(crate) provider: &'a str,
     /// What stands before `mean`, `p99` and so on.
     pub(crate) latency: &'a str,
     /// What is called, without credentials.
-    pub(crate) target: String,
+    pub(crate) target: &'a str,
+    /// What is asked of the load beside its rate.
+    pub(crate) pace: &'a Pace,
+    /// The load, but for its rate and its end.
+    pub(crate) plan: &'a Plan,
+}
+
+/// How probes are judged.
+struct Judge<'a> {
+    /// First part of the names of the metrics.
+    provider: &'a str,
+    /// What stands before `mean`, `p99` and so on.
+    latency: &'a str,
+    /// What is called, without credentials.
+    target: String,
     /// Percentiles to report.
-    pub(crate) percentiles: &'a [f64],
+    percentiles: &'a [f64],
     /// The objectives on what the load measures.
-    pub(crate) objectives: Assess,
+    objectives: Assess,
+}
+
+/// Searches. What the best probe measured is in the result afterwards, with the rate that was found.
+pub(crate) async fn run(
+    settings: &Search,
+    subject: &Subject<'_>,
+    context: TaskContext<'_>,
+) -> Result<String, TaskError> {
+    let Subject { key, provider, latency, target, pace, plan } = *subject;
+    let mut objectives = context.experiment.objectives_on(provider, MAX_RATE_METRIC);
+    if settings.slos.is_some() {
+        objectives.slos.clone_from(&settings.slos);
+    }
+    if objectives.metrics().next().is_none() {
+        let source = format!(
+            "there is no objective that a rate could meet: set search.SLOs, or objectives of assess on {provider}/…"
+        )
+        .into();
+        return Err(TaskError::Input { key, source });
+    }
+    let asked = pace.percentiles.iter().map(|percentile| percentile.0);
+    let needed = objectives.metrics().filter_map(|name| name.parse::<MetricName>().ok()?.percentile());
+    let needed: Vec<f64> = needed.chain(context.experiment.percentiles(provider)).collect();
+    let percentiles = percentiles(asked, &needed);
+    let judge = Judge { provider, latency, target: target.to_owned(), percentiles: &percentiles, objectives };
+    let send = async |rate: f64, length: Duration, is_first: bool| {
+        let plan = probe(plan, rate, length, is_first);
+        Ok(iter8_load::run(&plan, context.cancel, &|_| {}).await?)
+    };
+    search(settings, &judge, context.result, context.progress, send).await
+}
+
+/// The load that tries a rate for a time.
+fn probe(load: &Plan, rate: f64, length: Duration, is_first: bool) -> Plan {
+    let mut plan = load.clone();
+    let schedule = Schedule::Constant { rate };
+    let schedule = match &plan.arrivals {
+        Arrivals::Open { schedule: Schedule::Poisson { seed, .. }, .. } => {
+            Schedule::Poisson { mean: Box::new(schedule), seed: *seed }
+        }
+        Arrivals::Open { .. } | Arrivals::Closed | Arrivals::Levels(_) => schedule,
+    };
+    let when_busy = match plan.arrivals {
+        Arrivals::Open { when_busy, .. } => when_busy,
+        Arrivals::Closed | Arrivals::Levels(_) => WhenBusy::Queue,
+    };
+    plan.arrivals = Arrivals::Open { schedule, when_busy };
+    plan.limit = Limit::Duration(length);
+    plan.warmup = plan.warmup.or(Some(Limit::Duration(length / WARMUP_PART)));
+    // That the target answers at all is asked once.
+    plan.allow_initial_errors |= !is_first;
+    plan
 }
 
 /// Searches. `send` sends a load of a rate, in requests a second, for a time; `tell` takes a few words on how far it is. What
 /// the best probe measured is in `result` afterwards, with the rate that was found.
-pub(crate) async fn search(
+async fn search(
     settings: &Search,
     judge: &Judge<'_>,
     result: &mut ExperimentResult,

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::timing::Model;
-use super::{Calls, DEFAULT_PORT, Grpc, ScheduleKind, is_on};
+use super::{Calls, DEFAULT_PORT, Grpc, PROVIDER, ScheduleKind, is_on};
 use crate::scalar::{Count, Flag, Real};
 use crate::schema::Problem;
 use crate::task::load::{MAX_CONNECTIONS, MAX_RATE, Tls, id_problem};
@@ -16,7 +16,14 @@ impl Grpc {
             let place = format!("endpoints.{id}");
             problems.extend(endpoint.calls.keys().into_iter().map(|problem| problem.under(&place)));
         }
-        let own = self.common.contradictions();
+        let search = self
+            .search
+            .iter()
+            .flat_map(|search| search.problems(PROVIDER, !self.endpoints.is_empty(), &self.common.keys_of_load()));
+        let mut own: Vec<Problem> = search.collect();
+        if own.is_empty() {
+            own = self.common().contradictions();
+        }
         if !own.is_empty() {
             problems.extend(own);
             return problems;
@@ -142,6 +149,22 @@ impl Calls {
         .filter(|(_, is_missing, _)| *is_missing)
         .map(|(key, _, message)| Problem::at(key, message))
         .collect()
+    }
+
+    /// The keys that say at which rate or for how long calls are made, of those that are given.
+    fn keys_of_load(&self) -> Vec<&'static str> {
+        let keys = [
+            ("total", self.total.is_some()),
+            ("duration", self.duration.is_some()),
+            ("max-duration", self.max_duration.is_some()),
+            ("skipFirst", self.skip_first.is_some()),
+            ("rps", self.rps.is_some()),
+            ("schedule", self.pace.schedule.is_some()),
+            ("load-schedule", self.load_schedule.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("concurrency-schedule", self.concurrency_schedule.is_some()),
+        ];
+        keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect()
     }
 
     /// Which keys contradict each other.
@@ -463,6 +486,47 @@ mod tests {
         ] {
             assert_eq!(problems(with.clone()), [message], "{with}");
         }
+    }
+
+    #[test]
+    fn a_search_decides_itself_which_rates_are_tried() {
+        for (more, message) in [
+            (json!({ "rps": 5 }), "`search` contradicts rps: it tries rates by itself, each for a while"),
+            (json!({ "total": 5 }), "`search` contradicts total: it tries rates by itself, each for a while"),
+            (json!({ "duration": "5s" }), "`search` contradicts duration: it tries rates by itself, each for a while"),
+            (
+                json!({ "concurrency": 5 }),
+                "`search` contradicts concurrency: it tries rates by itself, each for a while",
+            ),
+            (
+                json!({ "load-schedule": "line", "load-start": 1, "load-step": 1 }),
+                "`search` contradicts load-schedule: it tries rates by itself, each for a while",
+            ),
+            (
+                json!({ "concurrency-schedule": "line", "concurrency-step": 1 }),
+                "`search` contradicts concurrency-schedule: it tries rates by itself, each for a while",
+            ),
+            (
+                json!({ "endpoints": { "a": {} } }),
+                "`search` tries one target, and there are endpoints: search them one by one",
+            ),
+            (
+                json!({ "search": { "SLOs": { "lower": { "grpc/max-rate": 5 } } } }),
+                "`search.SLOs` has `grpc/max-rate`, which a load at a given rate does not measure",
+            ),
+            (
+                json!({ "search": { "from": 0 }, "arrivals": "even" }),
+                "`search.from` must be above 0 and at most 1000000 requests a second, got 0",
+            ),
+            (json!({ "search": { "form": 1 } }), "`search.form` is not a known key; did you mean `from`?"),
+        ] {
+            let mut with = json!({ "search": {} });
+            with.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            assert_eq!(problems(with), [message], "{more}");
+        }
+        // It has a rate, and as many connections as are asked for.
+        let with = json!({ "search": {}, "arrivals": "poisson", "whenBusy": "drop", "connections": 200 });
+        assert_eq!(problems(with), Vec::<String>::new());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::load::{self, Excludes, Pace, Tls};
+use super::load::{self, Excludes, MAX_RATE_METRIC, Pace, Search, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -30,6 +30,9 @@ pub struct Grpc {
     /// `grpc-<name>/…`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Look for the highest rate that meets the objectives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
 }
 
 /// One of several things to call.
@@ -320,9 +323,17 @@ pub enum LoadBalancing {
 
 /// Provider of the metrics, the first part of their names, unless there are endpoints.
 pub const PROVIDER: &str = "grpc";
-/// Names of the metrics after the provider, beside the percentiles `latency/pX`.
-pub const METRICS: [&str; 7] =
-    ["request-count", "error-count", "error-rate", "latency/mean", "latency/stddev", "latency/min", "latency/max"];
+/// Names of the metrics after the provider, beside the percentiles `latency/pX`. The last one is that of a search.
+pub const METRICS: [&str; 8] = [
+    "request-count",
+    "error-count",
+    "error-rate",
+    "latency/mean",
+    "latency/stddev",
+    "latency/min",
+    "latency/max",
+    MAX_RATE_METRIC,
+];
 /// Calls when neither a number nor a duration is given.
 pub const DEFAULT_TOTAL: u64 = 200;
 /// Calls under way when nothing else is said.
@@ -387,15 +398,25 @@ pub struct Part {
 impl Grpc {
     /// The loads of the task with everything that holds for them, in the order in which they run.
     pub fn parts(&self) -> Vec<Part> {
+        let common = self.common();
         if self.endpoints.is_empty() {
-            return vec![Part { provider: PROVIDER.to_owned(), endpoint: None, calls: self.common.clone() }];
+            return vec![Part { provider: PROVIDER.to_owned(), endpoint: None, calls: common }];
         }
         let part = |(id, endpoint): (&String, &Endpoint)| Part {
             provider: format!("{PROVIDER}-{id}"),
             endpoint: Some(id.clone()),
-            calls: endpoint.calls.over(&self.common),
+            calls: endpoint.calls.over(&common),
         };
         self.endpoints.iter().map(part).collect()
+    }
+
+    /// What holds for all endpoints. Calls of a search are made at a rate, at first at that with which it begins.
+    fn common(&self) -> Calls {
+        let calls = self.common.clone();
+        match &self.search {
+            Some(search) if calls.models().is_empty() => Calls { rps: Some(Real(search.first_rate())), ..calls },
+            _ => calls,
+        }
     }
 
     /// Every set of settings as it is written, that of the task and those of its endpoints.
@@ -405,6 +426,10 @@ impl Grpc {
 
     /// How long the loads take at most when nothing is late.
     pub fn expected_duration(&self) -> Duration {
+        if let Some(search) = &self.search {
+            let calls = &self.common;
+            return search.expected_duration(calls.timeout()).saturating_add(calls.connect_timeout());
+        }
         let each = self.parts().into_iter().map(|part| part.calls.expected_duration());
         each.fold(Duration::ZERO, Duration::saturating_add)
     }

@@ -1,11 +1,9 @@
 //! What is wrong with the inputs of the task `http`, beyond what their types say. Pure.
 
 use super::{Http, Load, PROVIDER};
-use crate::metric::MetricName;
 use crate::scalar::{Count, Flag};
 use crate::schema::Problem;
-use crate::task::assess::Assess;
-use crate::task::load::{MAX_CONNECTIONS, MAX_RATE_METRIC, Order, Tls, id_problem, rate_problem};
+use crate::task::load::{MAX_CONNECTIONS, Order, Tls, id_problem, rate_problem};
 
 impl Http {
     pub(crate) fn validate(&self) -> Vec<Problem> {
@@ -37,27 +35,9 @@ impl Http {
 
     fn search_problems(&self) -> Vec<Problem> {
         let Some(search) = &self.search else { return Vec::new() };
-        let mut problems = search.validate();
-        let slos = Assess { slos: search.slos.clone(), ..Assess::default() };
-        problems.extend(slos.validate());
-        let others = search.slos.iter().flat_map(|slos| slos.upper.keys().chain(slos.lower.keys())).filter(|name| {
-            let name = name.parse::<MetricName>();
-            name.is_ok_and(|name| name.provider != PROVIDER || name.name == MAX_RATE_METRIC)
-        });
-        problems.extend(
-            others.map(|name| {
-                Problem::at("SLOs", format!("has `{name}`, which a load at a given rate does not measure"))
-            }),
-        );
-        let mut problems: Vec<Problem> = problems.into_iter().map(|problem| problem.under("search")).collect();
-        if !self.endpoints.is_empty() {
-            problems.push(Problem::at("search", "tries one target, and there are endpoints: search them one by one"));
-        }
-        let is_warmed = |key: &&str| !key.starts_with("warmup") && !["arrivals", "seed"].contains(key);
-        problems.extend(self.common.keys_of_time().into_iter().filter(is_warmed).map(|key| {
-            Problem::at("search", format!("contradicts {key}: it tries rates by itself, each for a while"))
-        }));
-        problems
+        let mut keys = self.common.keys_of_time();
+        keys.retain(|key| !key.starts_with("warmup") && !["arrivals", "seed"].contains(key));
+        search.problems(PROVIDER, !self.endpoints.is_empty(), &keys)
     }
 
     fn order_problems(&self) -> Vec<Problem> {

@@ -212,8 +212,7 @@ impl Http {
     /// How long the loads take at most when nothing is late.
     pub fn expected_duration(&self) -> Duration {
         if let Some(search) = &self.search {
-            let last = search.probe_duration().saturating_add(self.common.timeout());
-            return search.max_duration().saturating_add(last);
+            return search.expected_duration(self.common.timeout());
         }
         let each = self.parts().into_iter().map(|part| part.load.timing().expected_duration());
         match self.order() {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{MAX_RATE, rate_problem};
+use super::{MAX_RATE, MAX_RATE_METRIC, rate_problem};
 use crate::assess::significant;
 use crate::duration::GoDuration;
+use crate::metric::MetricName;
 use crate::scalar::Real;
 use crate::schema::Problem;
 use crate::stats::Interval;
-use crate::task::assess::Slos;
+use crate::task::assess::{Assess, Slos};
 
 /// Looks for the highest rate that still meets the objectives, in place of a load at a given rate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -82,7 +83,8 @@ const DEFAULT_MAX: Duration = Duration::from_secs(300);
 const LEAST_PART: f64 = 1.0 / 1024.0;
 
 impl Search {
-    fn from(&self) -> f64 {
+    /// The rate that is tried first, in requests a second.
+    pub fn first_rate(&self) -> f64 {
         self.from.map_or(DEFAULT_FROM, |rate| rate.0)
     }
 
@@ -100,14 +102,19 @@ impl Search {
         self.max_duration.map_or(DEFAULT_MAX, |duration| duration.0)
     }
 
+    /// How long it takes at most when nothing is late and an answer may take `timeout`.
+    pub fn expected_duration(&self, timeout: Duration) -> Duration {
+        self.max_duration().saturating_add(self.probe_duration()).saturating_add(timeout)
+    }
+
     /// The rate to try after these: twice as much while all pass, then the geometric mean of the highest that passed and the
     /// lowest that did not. None when the two lie as near to each other as they should, or there is nowhere to go.
     pub fn next(&self, probes: &[Probe]) -> Option<f64> {
         let precision = self.precision.map_or(DEFAULT_PRECISION, |precision| precision.0);
         match (passed(probes), not_passed(probes)) {
-            (None, None) => Some(self.from().min(self.to())),
+            (None, None) => Some(self.first_rate().min(self.to())),
             (Some(low), None) => (low < self.to()).then(|| (low * 2.0).min(self.to())),
-            (None, Some(high)) => (high.rate > self.from() * LEAST_PART).then_some(high.rate / 2.0),
+            (None, Some(high)) => (high.rate > self.first_rate() * LEAST_PART).then_some(high.rate / 2.0),
             (Some(low), Some(high)) => (high.rate - low > low * precision).then(|| (low * high.rate).sqrt()),
         }
     }
@@ -138,14 +145,39 @@ impl Search {
         Found { rate, interval: Interval { lower: Some(rate), upper }, reason, fault }
     }
 
+    /// What is wrong with it in a task whose metrics have this provider. `keys_of_load` are the keys of the task that say at
+    /// which rate or for how long it sends.
+    pub(crate) fn problems(&self, provider: &str, has_endpoints: bool, keys_of_load: &[&str]) -> Vec<Problem> {
+        let mut problems = self.validate();
+        let slos = Assess { slos: self.slos.clone(), ..Assess::default() };
+        problems.extend(slos.validate());
+        let others = self.slos.iter().flat_map(|slos| slos.upper.keys().chain(slos.lower.keys())).filter(|name| {
+            let name = name.parse::<MetricName>();
+            name.is_ok_and(|name| name.provider != provider || name.name == MAX_RATE_METRIC)
+        });
+        problems.extend(
+            others.map(|name| {
+                Problem::at("SLOs", format!("has `{name}`, which a load at a given rate does not measure"))
+            }),
+        );
+        let mut problems: Vec<Problem> = problems.into_iter().map(|problem| problem.under("search")).collect();
+        if has_endpoints {
+            problems.push(Problem::at("search", "tries one target, and there are endpoints: search them one by one"));
+        }
+        problems.extend(keys_of_load.iter().map(|key| {
+            Problem::at("search", format!("contradicts {key}: it tries rates by itself, each for a while"))
+        }));
+        problems
+    }
+
     /// What is wrong with it, beside the names of its objectives.
-    pub fn validate(&self) -> Vec<Problem> {
+    fn validate(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (key, rate) in [("from", self.from), ("to", self.to)] {
             problems.extend(rate.and_then(|rate| rate_problem(rate.0)).map(|message| Problem::at(key, message)));
         }
-        if self.to() < self.from() {
-            let message = format!("is {}, which is below from, {}", self.to(), self.from());
+        if self.to() < self.first_rate() {
+            let message = format!("is {}, which is below from, {}", self.to(), self.first_rate());
             problems.push(Problem::at("to", message));
         }
         if let Some(precision) = self.precision.filter(|precision| precision.0 < 0.001 || precision.0 > 1.0) {
