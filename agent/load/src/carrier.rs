@@ -34,17 +34,45 @@ pub(crate) struct Special {
 
 /// What carries the requests of a lane.
 pub(crate) enum Carrier {
-    /// A connection of its own.
-    Http1 {
-        connection: Option<http1::Connection>,
-        /// How often a connection was made and not yet reported.
-        dialed: u64,
-        is_new: bool,
-    },
+    Http1(Http1),
     /// Streams of a session, one after another.
     Http2(http2::Link),
     /// Calls over streams of a session, one after another.
     Grpc(grpc::Caller),
+}
+
+/// A connection of its own.
+#[derive(Default)]
+pub(crate) struct Http1 {
+    connection: Option<http1::Connection>,
+    /// How often a connection was made and not yet reported.
+    dialed: u64,
+    /// Whether the first was reported.
+    is_known: bool,
+}
+
+/// Carries one request after another. Each protocol does so by a type of its own, because the call of a lane is moved
+/// before it begins: with all protocols in one type every request would copy what the largest needs.
+pub(crate) trait Carry {
+    /// Sends the request that `number` others of the load come before, at the time `now`, and reads its answer to the end,
+    /// on a new connection when there is none that is still open. `rested` says whether time has passed since the request
+    /// before, in which the target may have closed it.
+    async fn call(
+        &mut self,
+        means: &Means,
+        number: u64,
+        now: Instant,
+        rested: bool,
+        is_error: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError>;
+
+    /// Forgets a connection on which something went wrong, be it that a request was given up.
+    fn reset(&mut self, means: &Means);
+
+    /// How often a connection was made since the last time, beyond the first; 0 where sessions count it.
+    fn take_reconnects(&mut self) -> u64 {
+        0
+    }
 }
 
 /// What all lanes of a worker send with.
@@ -68,7 +96,7 @@ impl Means {
         let link = || self.sessions.link(number % (plan.connections as usize).max(1));
         match &*self.requests {
             Requests::Special(special) if special.http2 => Carrier::Http2(link()),
-            Requests::Http1(_) | Requests::Special(_) => Carrier::Http1 { connection: None, dialed: 0, is_new: true },
+            Requests::Http1(_) | Requests::Special(_) => Carrier::Http1(Http1::default()),
             Requests::Http2(_) => Carrier::Http2(link()),
             Requests::Grpc(_) => Carrier::Grpc(grpc::Caller::new(link(), plan.share.numbered(number as u64))),
         }
@@ -97,10 +125,8 @@ impl Requests {
     }
 }
 
-impl Carrier {
-    /// Sends the request that `number` others of the load come before, at the time `now`, and reads its answer to the end, on a new connection when there is none that is
-    /// still open. `rested` says whether time has passed since the request before, in which the target may have closed it.
-    pub(crate) async fn call(
+impl Carry for Http1 {
+    async fn call(
         &mut self,
         means: &Means,
         number: u64,
@@ -108,50 +134,77 @@ impl Carrier {
         rested: bool,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<Answer, CallError> {
-        match (self, &*means.requests) {
-            (Self::Http1 { connection, dialed, .. }, Requests::Http1(request)) => {
-                if rested
-                    && let Some(current) = connection
-                    && !current.is_alive(&means.scratch).await
-                {
-                    *connection = None;
-                }
-                call_http1(connection, dialed, means, request, now, is_error).await
-            }
-            (Self::Http2(link), Requests::Http2(request)) => request.call(link, &means.dialer, is_error).await,
-            // In boxes, so that calls which are nothing special are no larger for them.
-            (Self::Http1 { connection, dialed, .. }, Requests::Special(special)) => {
+        let Self { connection, dialed, .. } = self;
+        if rested
+            && let Some(current) = connection
+            && !current.is_alive(&means.scratch).await
+        {
+            *connection = None;
+        }
+        match &*means.requests {
+            Requests::Http1(request) => call_http1(connection, dialed, means, request, now, is_error).await,
+            // In a box, so that calls which are nothing special are no larger for it.
+            Requests::Special(special) => {
                 Box::pin(special.call_http1(connection, dialed, means, number, now, is_error)).await
             }
-            (Self::Http2(link), Requests::Special(special)) => {
+            Requests::Http2(_) | Requests::Grpc(_) => Err(CallError::without_detail(ErrorKind::Protocol)),
+        }
+    }
+
+    fn reset(&mut self, _: &Means) {
+        self.connection = None;
+    }
+
+    fn take_reconnects(&mut self) -> u64 {
+        let dialed = std::mem::take(&mut self.dialed);
+        let first = u64::from(dialed > 0 && !std::mem::replace(&mut self.is_known, true));
+        dialed - first
+    }
+}
+
+impl Carry for http2::Link {
+    async fn call(
+        &mut self,
+        means: &Means,
+        number: u64,
+        _: Instant,
+        _: bool,
+        is_error: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError> {
+        match &*means.requests {
+            Requests::Http2(request) => request.call(self, &means.dialer, is_error).await,
+            Requests::Special(special) => {
                 let request = http2::Prepared::new(&special.message(number)?);
-                Box::pin(request.call(link, &means.dialer, is_error)).await
+                Box::pin(request.call(self, &means.dialer, is_error)).await
             }
-            (Self::Grpc(caller), Requests::Grpc(request)) => caller.call(request, number, means).await,
-            (Self::Http1 { .. } | Self::Http2(_) | Self::Grpc(_), _) => {
+            Requests::Http1(_) | Requests::Grpc(_) => Err(CallError::without_detail(ErrorKind::Protocol)),
+        }
+    }
+
+    fn reset(&mut self, _: &Means) {
+        self.given_up();
+    }
+}
+
+impl Carry for grpc::Caller {
+    async fn call(
+        &mut self,
+        means: &Means,
+        number: u64,
+        _: Instant,
+        _: bool,
+        _: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError> {
+        match &*means.requests {
+            Requests::Grpc(request) => self.call_method(request, number, means).await,
+            Requests::Http1(_) | Requests::Http2(_) | Requests::Special(_) => {
                 Err(CallError::without_detail(ErrorKind::Protocol))
             }
         }
     }
 
-    /// Forgets a connection on which something went wrong, be it that a request was given up.
-    pub(crate) fn reset(&mut self, means: &Means) {
-        match self {
-            Self::Http1 { connection, .. } => *connection = None,
-            Self::Http2(link) => link.given_up(),
-            Self::Grpc(caller) => caller.given_up(means),
-        }
-    }
-
-    /// How often a connection was made since the last time, beyond the first.
-    pub(crate) fn take_reconnects(&mut self) -> u64 {
-        match self {
-            Self::Http1 { dialed, is_new, .. } => {
-                let first = u64::from(*dialed > 0 && std::mem::take(is_new));
-                std::mem::take(dialed).saturating_sub(first)
-            }
-            Self::Http2(_) | Self::Grpc(_) => 0,
-        }
+    fn reset(&mut self, means: &Means) {
+        self.given_up(means);
     }
 }
 
@@ -173,12 +226,10 @@ impl Special {
         now: Instant,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<Answer, CallError> {
+        // A type of its own, so that the compiler makes code of its own for these calls, and that of the others stays in one
+        // piece: shared code would cost every request of every load.
+        let is_error = &|status| is_error(status);
         let mut message = self.message(number)?;
-        if let Some(current) = connection
-            && !current.is_alive(&means.scratch).await
-        {
-            *connection = None;
-        }
         let mut answer = call_http1(connection, dialed, means, &http1::Prepared::new(&message), now, is_error).await?;
         let Some(target) = &self.follow else { return Ok(answer) };
         let (sent, mut url, mut hops) = (answer.sent, target.url.clone(), 0);

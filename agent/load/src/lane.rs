@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use crate::budget::Budget;
 use crate::call::{Answer, CallError, Status};
-use crate::carrier::{Carrier, Means, Requests};
+use crate::carrier::{Carry, Means, Requests};
 use crate::dial::Dialer;
 use crate::grpc::Code;
 use crate::plan::{Share, StatusRange};
@@ -311,7 +311,7 @@ impl Lane {
 }
 
 /// Carries one request after another for as long as the worker lives.
-pub(crate) async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: Carrier) {
+pub(crate) async fn carry(shared: Rc<Shared>, lane: Rc<Lane>, mut carrier: impl Carry) {
     // A lane that has just been made was free all the time: there was nothing for it to do.
     let mut free = shared.start.get();
     loop {

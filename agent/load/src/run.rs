@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::budget::Budget;
-use crate::carrier::{Means, Requests};
+use crate::call::{Answer, CallError};
+use crate::carrier::{Carrier, Carry, Means, Requests};
 use crate::dial::{Dialer, Route};
 use crate::error::LoadError;
 use crate::fault::{Circumstances, certify};
@@ -128,8 +129,11 @@ async fn first_request(
     let local = tokio::task::LocalSet::new();
     let call = local.run_until(async {
         let means = Means::new(Dialer::new(route.clone(), 0), requests.clone());
-        let mut carrier = means.carrier(0, plan);
-        carrier.call(&means, 0, Instant::now(), false, &|status| plan.is_error(status)).await
+        match means.carrier(0, plan) {
+            Carrier::Http1(carrier) => once(carrier, &means, plan).await,
+            Carrier::Http2(carrier) => once(carrier, &means, plan).await,
+            Carrier::Grpc(carrier) => once(carrier, &means, plan).await,
+        }
     });
     let ended = tokio::select! {
         biased;
@@ -143,6 +147,10 @@ async fn first_request(
         Err(_) => ErrorKind::Timeout,
     };
     Err(LoadError::InitialRequest { target: plan.target.origin(), reason })
+}
+
+async fn once(mut carrier: impl Carry, means: &Means, plan: &Plan) -> Result<Answer, CallError> {
+    carrier.call(means, 0, Instant::now(), false, &|status| plan.is_error(status)).await
 }
 
 /// The workers of a run.

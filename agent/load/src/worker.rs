@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Budget;
-use crate::carrier::Requests;
+use crate::carrier::{Carrier, Requests};
 use crate::clock::{self, Alarm};
 use crate::dial::{Dialer, Route};
 use crate::growth::Growth;
@@ -156,7 +156,12 @@ impl Lanes {
         let lane = Rc::new(Lane::default());
         let carrier = self.shared.means.carrier(self.all.len(), plan);
         self.all.push(lane.clone());
-        self.tasks.spawn_local(carry(self.shared.clone(), lane, carrier));
+        let shared = self.shared.clone();
+        match carrier {
+            Carrier::Http1(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
+            Carrier::Http2(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
+            Carrier::Grpc(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
+        };
         true
     }
 

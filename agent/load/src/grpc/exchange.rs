@@ -82,7 +82,12 @@ impl Caller {
     }
 
     /// Makes the call that `number` others of the load come before, and reads its answer to the end.
-    pub(crate) async fn call(&mut self, request: &Prepared, number: u64, means: &Means) -> Result<Answer, CallError> {
+    pub(crate) async fn call_method(
+        &mut self,
+        request: &Prepared,
+        number: u64,
+        means: &Means,
+    ) -> Result<Answer, CallError> {
         let number = CallNumber { worker: self.worker, request: number };
         let (alarm, counts) = (&mut self.alarm, &self.counts);
         let exchange = async |sender: &mut SendRequest<Bytes>| request.exchange(sender, &number, alarm, counts).await;
