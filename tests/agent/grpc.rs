@@ -326,13 +326,14 @@ fn servers_that_cannot_be_asked_are_found_before_the_load() {
 
 #[test]
 fn a_search_finds_what_a_server_can_take() {
-    let search = json!({ "from": 20, "to": 500, "precision": 0.3, "probeDuration": "900ms", "maxDuration": "60s" });
+    let search = json!({ "from": 20, "to": 500, "precision": 0.3, "probeDuration": "600ms", "maxDuration": "60s" });
     let slos = json!({ "upper": { "grpc/latency/p50": 100 }, "lower": { "grpc/max-rate": 30 } });
     let with = |target: &GrpcTarget| {
         let call = json!({ "host": target.host(), "call": "shop.Orders.Queue", "timeout": "30s", "search": search });
         json!({ "task": "grpc", "with": call })
     };
-    // On a machine that is busy with something else the agent finds fault with itself, and is asked again.
+    // Fewer than a hundred requests at each rate, so that the agent does not judge its own lateness on a busy machine; what
+    // is found there may be too low, and is then looked for again.
     let (result, found) = (0..5)
         .map(|_| {
             let (stage, target) = (Stage::new(), target(Offers::V1));
@@ -345,7 +346,7 @@ fn a_search_finds_what_a_server_can_take() {
         .find(|(_, found)| found.faults.is_empty() && found.value.is_some_and(|rate| rate >= 40.0))
         .expect("one of five searches is not disturbed");
     let (rate, interval) = (found.value.expect("it has one"), found.interval.expect("it has one"));
-    assert!(rate <= 140.0 && interval.lower == Some(rate), "{found:?}");
+    assert!(rate <= 160.0 && interval.lower == Some(rate), "{found:?}");
     assert!(interval.upper.is_some_and(|upper| (80.0..=200.0).contains(&upper) && upper <= rate * 1.31), "{found:?}");
     assert!(found.source.as_ref().is_some_and(|source| source.contains("grpc/latency/p50 is ")), "{found:?}");
     assert_eq!(result.verdict, Some(Verdict::Pass), "{}", result.verdict_reason);

@@ -56,10 +56,11 @@ fn max_rate(result: &ExperimentResult) -> &Observation {
 #[test]
 fn it_finds_what_a_server_can_take() {
     let address = server_of_known_capacity();
-    let search = json!({ "from": 20, "to": 500, "precision": 0.3, "probeDuration": "900ms", "maxDuration": "60s" });
+    let search = json!({ "from": 20, "to": 500, "precision": 0.3, "probeDuration": "600ms", "maxDuration": "60s" });
     let slos = json!({ "upper": { "http/latency-p50": 100 }, "lower": { "http/max-rate": 30 } });
     let steps = [step(&format!("http://{address}/"), &search), json!({ "task": "assess", "with": { "SLOs": slos } })];
-    // On a machine that is busy with something else the agent finds fault with itself, and is asked again.
+    // Fewer than a hundred requests at each rate, so that the agent does not judge its own lateness on a busy machine; what
+    // is found there may be too low, and is then looked for again.
     let result = (0..5)
         .map(|_| {
             let stage = Stage::new();
@@ -70,7 +71,7 @@ fn it_finds_what_a_server_can_take() {
         .expect("one of five searches is not disturbed");
     let found = max_rate(&result);
     let (rate, interval) = (found.value.expect("it has one"), found.interval.expect("it has one"));
-    assert!(rate <= 140.0 && interval.lower == Some(rate), "{found:?}");
+    assert!(rate <= 160.0 && interval.lower == Some(rate), "{found:?}");
     assert!(interval.upper.is_some_and(|upper| (80.0..=200.0).contains(&upper) && upper <= rate * 1.31), "{found:?}");
     assert!(found.source.as_ref().is_some_and(|source| source.contains("http/latency-p50 is ")), "{found:?}");
     // What is judged beside it was measured at the rate that passed.
