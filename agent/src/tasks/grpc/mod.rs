@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::load::metrics::{Source, percentiles, record};
 use super::load::search::{self, Subject};
-use super::load::words::{shown, summary};
+use super::load::words::{named, said, shown, summary};
 use super::{TaskContext, TaskError};
 
 /// Connections of a search when nothing else is said: they carry as many calls as should not be what ends it.
@@ -31,7 +31,7 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
         let plan = tokio::select! {
             biased;
             () = context.cancel.cancelled() => return Err(TaskError::Cancelled),
-            plan = plan::plan(&part.calls) => plan.map_err(|error| named(&part, error))?,
+            plan = plan::plan(&part.calls) => plan.map_err(|error| named(part.endpoint.as_deref(), error))?,
         };
         planned.push((part, plan));
     }
@@ -40,9 +40,9 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
     }
     let mut messages = Vec::new();
     for (part, planned) in planned {
-        let shown = |progress: Progress| (context.progress)(said(&part, shown(&progress)));
+        let shown = |progress: Progress| (context.progress)(said(part.endpoint.as_deref(), shown(&progress)));
         let report = measure(&planned.plan, planned.most, context.cancel, &shown).await;
-        let report = report.map_err(|error| named(&part, error.into()))?;
+        let report = report.map_err(|error| named(part.endpoint.as_deref(), error.into()))?;
         let asked = part.calls.pace.percentiles.iter().map(|percentile| percentile.0);
         let source = Source {
             provider: &part.provider,
@@ -58,7 +58,7 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
         if context.cancel.is_cancelled() && report.interrupted {
             return Err(TaskError::Cancelled);
         }
-        messages.push(said(&part, summary(&report)));
+        messages.push(said(part.endpoint.as_deref(), summary(&report)));
     }
     Ok(messages.join("; "))
 }
@@ -108,21 +108,5 @@ async fn measure(
     tokio::select! {
         report = iter8_load::run(plan, &stop, progress) => report,
         never = end => match never {},
-    }
-}
-
-/// `text` about one of several endpoints.
-fn said(part: &Part, text: String) -> String {
-    match &part.endpoint {
-        Some(endpoint) => format!("{endpoint}: {text}"),
-        None => text,
-    }
-}
-
-/// An error of one of several endpoints.
-fn named(part: &Part, error: TaskError) -> TaskError {
-    match &part.endpoint {
-        Some(endpoint) => TaskError::Endpoint { endpoint: endpoint.clone(), source: Box::new(error) },
-        None => error,
     }
 }

@@ -13,7 +13,7 @@ use iter8_load::{Plan, Progress, Report, Turns};
 
 use super::load::metrics::{Source, percentiles, record};
 use super::load::search;
-use super::load::words::{shown, summary, together};
+use super::load::words::{named, said, shown, summary, together};
 use super::{TaskContext, TaskError};
 
 /// Connections of a search when nothing else is said: they should not be what ends it.
@@ -31,7 +31,7 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
     // Before the first request is sent, everything that is needed for the last one is there.
     let mut planned = Vec::new();
     for part in inputs.parts() {
-        let (plan, target) = plan::plan(&part.load).await.map_err(|error| named(&part, error))?;
+        let (plan, target) = plan::plan(&part.load).await.map_err(|error| named(part.endpoint.as_deref(), error))?;
         planned.push(Planned { part, plan, target });
     }
     if let (Some(settings), [load]) = (&inputs.search, planned.as_mut_slice()) {
@@ -57,15 +57,15 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
 async fn sequence(planned: &[Planned], context: TaskContext<'_>) -> Result<String, TaskError> {
     let mut messages = Vec::new();
     for load in planned {
-        let tell = |progress: Progress| (context.progress)(said(&load.part, shown(&progress)));
+        let tell = |progress: Progress| (context.progress)(said(load.part.endpoint.as_deref(), shown(&progress)));
         let report = iter8_load::run(&load.plan, context.cancel, &tell).await;
-        let report = report.map_err(|error| named(&load.part, error.into()))?;
+        let report = report.map_err(|error| named(load.part.endpoint.as_deref(), error.into()))?;
         let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
         keep(load, &report, &faults, &context.experiment.percentiles(&load.part.provider), context.result);
         if report.interrupted {
             return Err(TaskError::Cancelled);
         }
-        messages.push(said(&load.part, summary(&report)));
+        messages.push(said(load.part.endpoint.as_deref(), summary(&report)));
     }
     Ok(messages.join("; "))
 }
@@ -85,10 +85,10 @@ async fn side_by_side(mut planned: Vec<Planned>, context: TaskContext<'_>) -> Re
         (context.progress)(shown(&together(&far)));
     };
     let reports = iter8_load::run_all(&plans, context.cancel, &tell).await;
-    let reports = reports.map_err(|(index, error)| named(&planned[index].part, error.into()))?;
+    let reports = reports.map_err(|(index, error)| named(planned[index].part.endpoint.as_deref(), error.into()))?;
     let mut faults = Vec::new();
     for (load, report) in planned.iter().zip(&reports) {
-        faults.extend(report.faults.iter().map(|fault| said(&load.part, fault.to_string())));
+        faults.extend(report.faults.iter().map(|fault| said(load.part.endpoint.as_deref(), fault.to_string())));
     }
     for (load, report) in planned.iter().zip(&reports) {
         keep(load, report, &faults, &context.experiment.percentiles(&load.part.provider), context.result);
@@ -96,7 +96,8 @@ async fn side_by_side(mut planned: Vec<Planned>, context: TaskContext<'_>) -> Re
     if reports.iter().any(|report| report.interrupted) {
         return Err(TaskError::Cancelled);
     }
-    let messages = planned.iter().zip(&reports).map(|(load, report)| said(&load.part, summary(report)));
+    let messages =
+        planned.iter().zip(&reports).map(|(load, report)| said(load.part.endpoint.as_deref(), summary(report)));
     Ok(messages.collect::<Vec<_>>().join("; "))
 }
 
@@ -112,20 +113,4 @@ fn keep(load: &Planned, report: &Report, faults: &[String], needed: &[f64], resu
         faults,
     };
     record(result, &source, report);
-}
-
-/// `text` about one of several endpoints.
-fn said(part: &Part, text: String) -> String {
-    match &part.endpoint {
-        Some(endpoint) => format!("{endpoint}: {text}"),
-        None => text,
-    }
-}
-
-/// An error of one of several endpoints.
-fn named(part: &Part, error: TaskError) -> TaskError {
-    match &part.endpoint {
-        Some(endpoint) => TaskError::Endpoint { endpoint: endpoint.clone(), source: Box::new(error) },
-        None => error,
-    }
 }

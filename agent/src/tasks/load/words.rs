@@ -5,6 +5,7 @@ use std::time::Duration;
 use iter8_load::{Progress, Report, Warmup};
 
 use super::metrics::millis;
+use crate::tasks::TaskError;
 
 /// What a load did, in a sentence.
 pub(crate) fn summary(report: &Report) -> String {
@@ -47,6 +48,22 @@ pub(crate) fn shown(progress: &Progress) -> String {
     // A closed load by duration asks for as many as there come.
     let of = if offered == 0 { String::new() } else { format!(" of {offered}") };
     format!("{completed}{of} requests, {errors} errors, p50 {}, p99 {}", quantile(p50), quantile(p99))
+}
+
+/// `text`, about one of several endpoints if there are several.
+pub(crate) fn said(endpoint: Option<&str>, text: String) -> String {
+    match endpoint {
+        Some(endpoint) => format!("{endpoint}: {text}"),
+        None => text,
+    }
+}
+
+/// An error, of one of several endpoints if there are several.
+pub(crate) fn named(endpoint: Option<&str>, error: TaskError) -> TaskError {
+    match endpoint {
+        Some(endpoint) => TaskError::Endpoint { endpoint: endpoint.to_owned(), source: Box::new(error) },
+        None => error,
+    }
 }
 
 #[cfg(test)]
