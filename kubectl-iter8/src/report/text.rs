@@ -471,9 +471,11 @@ mod tests {
         ] {
             assert!(rows.contains(&(row.0, row.1.to_owned())), "{rows:?}");
         }
-        let mut names = ["grpc/latency/p50", "grpc/latency/max", "grpc/latency/mean", "grpc/request-count"];
-        names.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap());
-        assert_eq!(names, ["grpc/request-count", "grpc/latency/mean", "grpc/latency/max", "grpc/latency/p50"]);
+        for latency in ["grpc/latency/", "http/latency-"] {
+            let mut names = ["p50", "max", "mean"].map(|what| format!("{latency}{what}"));
+            names.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap());
+            assert_eq!(names, ["mean", "max", "p50"].map(|what| format!("{latency}{what}")));
+        }
     }
 
     #[test]
