@@ -9,7 +9,7 @@ use iter8_core::ExitCode;
 use kube::Client;
 use tokio::sync::OnceCell;
 
-use crate::connect::{Aside, ConnectEnv, GlobalArgs, Target, Tell};
+use crate::connect::{Aside, ConnectEnv, GlobalArgs, LegacyLogLevel, Target, Tell};
 use crate::error::CliError;
 use crate::printer::Printer;
 
@@ -29,6 +29,9 @@ const SHOW_REQUESTS: u8 = 6;
 
 impl Context {
     pub(crate) fn new(globals: GlobalArgs, env: ConnectEnv, printer: Printer) -> Self {
+        if globals.burst_limit.is_some() {
+            printer.warning("--burst-limit has no effect: few requests are made, and the API server says when to wait");
+        }
         Self {
             printer: Arc::new(printer),
             globals,
@@ -69,7 +72,8 @@ impl Context {
     /// What is told about each request to the API server.
     fn tell(&self) -> Tell {
         let (printer, warnings) = (self.printer.clone(), self.warnings.clone());
-        let shows_requests = self.globals.verbosity >= SHOW_REQUESTS;
+        let logs_all = self.globals.loglevel.is_some_and(|level| level >= LegacyLogLevel::Debug);
+        let shows_requests = self.globals.verbosity >= SHOW_REQUESTS || logs_all;
         Arc::new(move |aside| match aside {
             Aside::Warning(text) => {
                 warnings.fetch_add(1, Ordering::Relaxed);

@@ -30,10 +30,12 @@ fn sentence(refusal: &clap::Error, command: &Command) -> String {
     match refusal.kind() {
         ErrorKind::InvalidSubcommand => {
             let unknown = text(ContextKind::InvalidSubcommand);
-            format!(
-                "unknown command \"{unknown}\" for \"kubectl iter8\"{}",
-                meant(refusal, ContextKind::SuggestedSubcommand)
-            )
+            let instead = match unknown.as_str() {
+                "k" => "; leave it out: what was `iter8 k` is `kubectl iter8`".to_owned(),
+                "run" => "; `launch --local` runs an experiment here".to_owned(),
+                _ => meant(refusal, ContextKind::SuggestedSubcommand),
+            };
+            format!("unknown command \"{unknown}\" for \"kubectl iter8\"{instead}")
         }
         ErrorKind::UnknownArgument if word.starts_with("--") => {
             format!("unknown flag: {word}{}", meant(refusal, ContextKind::SuggestedArg))

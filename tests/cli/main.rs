@@ -23,6 +23,7 @@ mod render;
 mod report;
 mod terminal;
 mod usage;
+mod v0_13;
 mod values;
 
 #[test]

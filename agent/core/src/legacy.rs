@@ -88,7 +88,7 @@ fn read_insights(result: &mut ExperimentResult, insights: &Map<String, Value>) {
         .collect();
 
     let info = get(insights, "metricsInfo").and_then(Value::as_object);
-    let mut reader = Reader { info, versions: count, metrics: BTreeMap::new() };
+    let mut reader = Reader { info, versions: count, metrics: BTreeMap::new(), named: named_by_slos(insights) };
     for version in 0..count {
         let of_version = |key| get(insights, key)?.as_array()?.get(version)?.as_object();
         for (name, values) in of_version("nonHistMetricValues").into_iter().flatten() {
@@ -109,6 +109,8 @@ struct Reader<'a> {
     info: Option<&'a Map<String, Value>>,
     versions: usize,
     metrics: BTreeMap<String, Metric>,
+    /// The metrics that objectives are on: of samples, v0.13 worked out only the percentiles that one named.
+    named: Vec<MetricName>,
 }
 
 impl Reader<'_> {
@@ -127,6 +129,13 @@ impl Reader<'_> {
                 ("max", bound(f64::max)),
             ] {
                 self.put(version, name, Some(aggregation), value, Some(values.len() as u64));
+            }
+            let of_sample = |named: &&MetricName| format!("{}/{}", named.provider, named.name) == name;
+            let percentiles: Vec<f64> =
+                self.named.iter().filter(of_sample).filter_map(MetricName::percentile).collect();
+            for percentile in percentiles {
+                let value = sample_percentile(&values, percentile);
+                self.put(version, name, Some(&format!("p{percentile}")), value, Some(values.len() as u64));
             }
             return;
         }
@@ -202,6 +211,28 @@ impl Reader<'_> {
         });
         metric.versions.get_mut(version)
     }
+}
+
+/// The metrics that the objectives of v0.13 are on.
+fn named_by_slos(insights: &Map<String, Value>) -> Vec<MetricName> {
+    let slos = get(insights, "SLOs").and_then(Value::as_object);
+    let limits = ["upper", "lower"].into_iter().filter_map(|key| get(slos?, key)?.as_array());
+    let metrics = limits.flatten().filter_map(|limit| text_of(limit.as_object()?, "metric"));
+    metrics.filter_map(|metric| metric.parse().ok()).collect()
+}
+
+/// A percentile of samples by the rule of v0.13 (`Percentile` of montanaflynn/stats 0.7): with `k = n·p/100`, the k-th
+/// smallest when k is whole, otherwise the mean of the two around it. None when k is below 1, where it had none.
+fn sample_percentile(values: &[f64], percentile: f64) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    if let [only] = sorted[..] {
+        return Some(only);
+    }
+    let place = percentile / 100.0 * sorted.len() as f64;
+    let below = place.floor();
+    let kth = |k: f64| sorted.get((k as usize).checked_sub(1)?).copied();
+    if place == below { kth(place) } else { Some(f64::midpoint(kth(below)?, kth(below + 1.0)?)) }
 }
 
 fn read_slos(insights: &Map<String, Value>, metrics: &BTreeMap<String, Metric>, versions: usize) -> Vec<SloResult> {
@@ -320,6 +351,29 @@ result:
 
     fn latest(result: &ExperimentResult, metric: &str) -> f64 {
         result.metrics[metric].versions[0].latest.as_ref().unwrap().value.unwrap()
+    }
+
+    #[test]
+    fn a_percentile_of_samples_follows_the_rule_of_v0_13() {
+        let ten: Vec<f64> = (1..=10).map(f64::from).collect();
+        for (values, percentile, expected) in [
+            (&ten[..], 50.0, Some(5.0)),
+            (&ten[..], 95.0, Some(9.5)),
+            (&ten[..], 10.0, Some(1.0)),
+            (&ten[..], 5.0, None),
+            (&ten[..1], 99.0, Some(1.0)),
+            (&[][..], 99.0, None),
+        ] {
+            assert_eq!(sample_percentile(values, percentile), expected, "p{percentile} of {values:?}");
+        }
+    }
+
+    #[test]
+    fn an_objective_on_a_percentile_of_samples_that_was_violated_failed() {
+        let text = FILE.replace("{metric: http/latency-p97, limit: 1}", "{metric: grpc/latency/p75.0, limit: 1}");
+        let result = parse(&text, "default", "default").unwrap();
+        assert_eq!(latest(&result, "grpc/latency/p75"), 3.0);
+        assert_eq!((result.slos[1].verdict, result.slos[1].value), (Verdict::Fail, Some(3.0)));
     }
 
     #[test]

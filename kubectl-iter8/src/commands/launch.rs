@@ -96,6 +96,7 @@ pub(super) async fn user_values(
     group: &GroupArgs,
     context: &Context,
 ) -> Result<Value, CliError> {
+    values.without_effect().iter().for_each(|remark| context.printer.warning(remark));
     let given = values.merge().await?;
     let Some(revision) = from_revision else { return Ok(given) };
     let client = context.client().await?;

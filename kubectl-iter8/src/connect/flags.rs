@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use iter8_core::GoDuration;
 
 /// The flags.
@@ -78,6 +78,32 @@ pub struct GlobalArgs {
         hide_default_value = true
     )]
     pub verbosity: u8,
+    /// How much to log, as Iter8 v0.13 called it
+    #[arg(short = 'l', long, global = true, value_enum, hide = true)]
+    pub loglevel: Option<LegacyLogLevel>,
+    /// A limit of Iter8 v0.13 on its own requests
+    #[arg(long, global = true, value_name = "N", hide = true)]
+    pub burst_limit: Option<u32>,
+}
+
+/// The levels of Iter8 v0.13's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub enum LegacyLogLevel {
+    /// What ends the program at once.
+    Panic,
+    /// What ends the program.
+    Fatal,
+    /// What failed.
+    Error,
+    /// What should not happen.
+    #[value(alias = "warn")]
+    Warning,
+    /// What happens.
+    Info,
+    /// What a developer wants to know.
+    Debug,
+    /// Everything.
+    Trace,
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

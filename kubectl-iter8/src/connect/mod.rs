@@ -12,6 +12,6 @@ mod target;
 
 pub use env::ConnectEnv;
 pub use error::{ApiFailure, ConnectError, api_error};
-pub use flags::GlobalArgs;
+pub use flags::{GlobalArgs, LegacyLogLevel};
 pub use manners::{Aside, Tell};
 pub use target::Target;

@@ -40,6 +40,18 @@ pub struct ValuesArgs {
     /// A value as KEY=TEXT in which nothing is special
     #[arg(long, value_name = "KEY=TEXT")]
     set_literal: Vec<String>,
+    /// The chart of Iter8 v0.13; it is built in here
+    #[arg(short = 'c', long = "chartName", value_name = "CHART", hide = true, value_parser = built_in_chart)]
+    chart_name: Option<String>,
+    /// Take the chart of Iter8 v0.13 from a directory
+    #[arg(long = "localChart", hide = true)]
+    local_chart: bool,
+}
+
+/// The chart called `name`, or in a directory of that name, if it is the one that is built in.
+fn built_in_chart(name: &str) -> Result<String, &'static str> {
+    let last = name.trim_end_matches('/').rsplit('/').next();
+    if last == Some("iter8") { Ok(name.to_owned()) } else { Err("the only chart is iter8, which is built in") }
 }
 
 /// Why the flags give no values.
@@ -86,6 +98,12 @@ fn head(text: &str) -> String {
 }
 
 impl ValuesArgs {
+    /// What has no effect among the flags of Iter8 v0.13, in a sentence.
+    pub fn without_effect(&self) -> Option<&'static str> {
+        let elsewhere = self.local_chart || self.chart_name.as_ref().is_some_and(|name| name.contains('/'));
+        elsewhere.then_some("the chart is built in: --localChart and a directory as --chartName have no effect")
+    }
+
     /// Reads and merges everything. The order is Helm's, whatever the order on the command line: files, then
     /// `--set-json`, `--set`, `--set-string`, `--set-file`, `--set-literal`. A null stays, so that it can take away a
     /// default later.
