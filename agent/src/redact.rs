@@ -50,7 +50,7 @@ impl Redactor {
                         secrets.extend(calls.tls.iter().flat_map(of_key));
                     }
                 }
-                Task::Ready(_) | Task::Assess(_) => {}
+                Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_) => {}
             }
         }
         secrets.retain(|secret| secret.len() >= SECRET_MIN_LEN);

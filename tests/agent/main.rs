@@ -1,6 +1,7 @@
 //! The agent's binary against an in-memory API server: what it stores, when, and what it makes of everything that goes
 //! wrong. What the load generator measures exactly and how objectives are judged is tested in their crates.
 
+mod abn;
 mod end;
 mod endpoints;
 mod grpc;

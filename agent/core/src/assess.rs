@@ -13,9 +13,20 @@ use crate::stats::{Interval, samples_needed};
 use crate::task::assess::{Assess, NoData};
 use crate::verdict::Verdict;
 
-/// Judges every objective for every version, objectives in the order upper then lower, names ascending.
+/// Judges every objective, for every version when its metric tells versions apart; objectives in the order upper then
+/// lower, names ascending.
 pub fn assess(metrics: &BTreeMap<String, Metric>, versions: usize, inputs: &Assess) -> Vec<SloResult> {
-    let judge = Judge { no_data: inputs.no_data, by_interval: inputs.confidence.is_some() };
+    judge_all(metrics, versions, inputs, None)
+}
+
+/// As [`assess`]; what was observed before the loop `present` is no evidence.
+fn judge_all(
+    metrics: &BTreeMap<String, Metric>,
+    versions: usize,
+    inputs: &Assess,
+    present: Option<u32>,
+) -> Vec<SloResult> {
+    let judge = Judge { no_data: inputs.no_data, by_interval: inputs.confidence.is_some(), present };
     let limits = inputs.slos.iter().flat_map(|slos| {
         let upper = slos.upper.iter().map(|(metric, limit)| (Bound::Upper, metric, limit));
         upper.chain(slos.lower.iter().map(|(metric, limit)| (Bound::Lower, metric, limit)))
@@ -23,7 +34,13 @@ pub fn assess(metrics: &BTreeMap<String, Metric>, versions: usize, inputs: &Asse
     limits
         .flat_map(|(bound, name, limit)| {
             let name = name.parse::<MetricName>().map_or_else(|_| name.clone(), |name| name.to_string());
-            (0..versions.max(1)).map(move |version| (bound, name.clone(), limit.0, version))
+            let apart = metrics.get(&name).is_none_or(|metric| metric.versions.len() > 1);
+            let judged: Vec<Option<usize>> = match versions {
+                0 | 1 => vec![Some(0)],
+                _ if apart => (0..versions).map(Some).collect(),
+                _ => vec![None],
+            };
+            judged.into_iter().map(move |version| (bound, name.clone(), limit.0, version))
         })
         .map(|(bound, name, limit, version)| judge.judge(metrics, bound, name, limit, version))
         .collect()
@@ -47,7 +64,7 @@ pub fn overall(slos: &[SloResult]) -> (Verdict, String) {
 
 /// Judges `result` as it stands and records objectives, verdict and reason in it.
 pub fn record(result: &mut ExperimentResult, inputs: &Assess) {
-    result.slos = assess(&result.metrics, result.versions.len(), inputs);
+    result.slos = judge_all(&result.metrics, result.versions.len(), inputs, Some(result.loops.started));
     (result.verdict, result.verdict_reason) = {
         let (verdict, reason) = overall(&result.slos);
         (Some(verdict), reason)
@@ -57,6 +74,8 @@ pub fn record(result: &mut ExperimentResult, inputs: &Assess) {
 struct Judge {
     no_data: NoData,
     by_interval: bool,
+    /// The loop whose observations count; None when all do.
+    present: Option<u32>,
 }
 
 impl Judge {
@@ -66,14 +85,17 @@ impl Judge {
         bound: Bound,
         metric: String,
         limit: f64,
-        version: usize,
+        version: Option<usize>,
     ) -> SloResult {
         let known = metrics.get(&metric);
-        let latest = known.and_then(|known| known.versions.get(version)).and_then(|series| series.latest.as_ref());
+        let series = known.and_then(|known| known.versions.get(version.unwrap_or(0)));
+        let last = series.and_then(|series| series.latest.as_ref());
+        let latest = last.filter(|last| self.present.is_none_or(|present| last.loop_number == present));
         let unit = known.and_then(|known| known.unit.clone());
         let (verdict, reason) = match latest {
             None => self.without_data(match known {
                 None => format!("{metric} was not measured"),
+                Some(_) if last.is_some() => format!("{metric} was not measured in this loop"),
                 Some(_) => format!("{metric} was not measured for this version"),
             }),
             Some(observation) => self.weigh(&metric, unit.as_deref(), bound, limit, observation),
@@ -296,6 +318,40 @@ mod tests {
             judged("http/latency-p99", Observation { samples: Some(100), ..value(1.0) }, &with).0,
             Verdict::Pass
         );
+    }
+
+    #[test]
+    fn a_metric_that_does_not_tell_versions_apart_is_judged_once() {
+        let with = json!({ "SLOs": { "upper": { "http/latency-mean": 50, "prom/latency": 50 } } });
+        let mut metrics = measured("http/latency-mean", value(1.0));
+        let mut apart = measured("prom/latency", value(1.0)).remove("prom/latency").unwrap();
+        apart.versions.push(Series::default());
+        metrics.insert("prom/latency".into(), apart);
+        let slos = assess(&metrics, 2, &inputs(&with));
+        let judged: Vec<_> = slos.iter().map(|slo| (slo.metric.as_str(), slo.version, slo.verdict)).collect();
+        assert_eq!(
+            judged,
+            [
+                ("http/latency-mean", None, Verdict::Pass),
+                ("prom/latency", Some(0), Verdict::Pass),
+                ("prom/latency", Some(1), Verdict::Inconclusive),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_an_earlier_loop_observed_is_no_evidence() {
+        let with = inputs(&json!({ "SLOs": { "upper": { "http/latency-mean": 50 } } }));
+        let mut result = ExperimentResult::pending("default", "", 1, &["http", "assess"]);
+        result.metrics = measured("http/latency-mean", value(1.0));
+        result.loops.started = 1;
+        record(&mut result, &with);
+        assert_eq!(result.verdict, Some(Verdict::Pass));
+        result.loops.started = 2;
+        record(&mut result, &with);
+        assert_eq!(result.verdict, Some(Verdict::Inconclusive));
+        assert_eq!(result.slos[0].reason, "http/latency-mean was not measured in this loop");
+        assert_eq!(result.slos[0].value, None);
     }
 
     #[test]

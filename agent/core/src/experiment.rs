@@ -11,8 +11,8 @@ use crate::result::API_VERSION;
 use crate::schema::Problem;
 use crate::stats::DEFAULT_CONFIDENCE;
 use crate::suggest::nearest;
-use crate::task::Task;
 use crate::task::assess::Assess;
+use crate::task::{Task, abnmetrics};
 use crate::yaml::YamlError;
 
 /// An ordered list of steps.
@@ -141,6 +141,7 @@ impl Experiment {
             Task::Ready(ready) => ready.timeout(),
             Task::Http(http) => http.expected_duration(),
             Task::Grpc(grpc) => grpc.expected_duration(),
+            Task::AbnMetrics(_) => abnmetrics::PATIENCE,
             Task::Assess(_) => Duration::ZERO,
         };
         // A year is longer than any experiment, and small enough for every sum and every field of the cluster.
@@ -166,7 +167,7 @@ impl Experiment {
     fn objectives(&self) -> impl Iterator<Item = &Assess> {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),
-            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) => None,
+            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::AbnMetrics(_) => None,
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::assess::overall;
 use crate::metric::{Metric, MetricKind, MetricName, Observation, Series};
 use crate::result::{ExperimentResult, Phase, StepStatus, Version};
 use crate::slo::{Bound, SloResult};
+use crate::summary::Summary;
 use crate::verdict::Verdict;
 use crate::yaml::YamlError;
 
@@ -160,20 +161,17 @@ impl Reader<'_> {
         self.put(version, name, Some("mean"), (count > 0.0).then_some(sum / count), samples);
     }
 
-    /// A summary is `[count, sum, min, max, sum of squares]`.
     fn read_summary(&mut self, version: usize, name: &str, summary: &Value) {
-        let parts: Vec<f64> = summary.as_array().into_iter().flatten().filter_map(Value::as_f64).collect();
-        let [count, sum, min, max, squares] = parts[..] else { return };
-        let some = count > 0.0;
-        let variance = (squares - sum * sum / count) / (count - 1.0);
+        let Ok(summary) = serde_json::from_value::<Summary>(summary.clone()) else { return };
+        let count = summary.count();
         for (aggregation, value) in [
-            ("count", Some(count)),
-            ("mean", some.then_some(sum / count)),
-            ("stddev", (count > 1.0).then_some(variance.max(0.0).sqrt())),
-            ("min", some.then_some(min)),
-            ("max", some.then_some(max)),
+            ("count", Some(count as f64)),
+            ("mean", summary.mean()),
+            ("stddev", summary.stddev()),
+            ("min", summary.min()),
+            ("max", summary.max()),
         ] {
-            self.put(version, name, Some(aggregation), value, Some(count as u64));
+            self.put(version, name, Some(aggregation), value, Some(count));
         }
     }
 
@@ -278,7 +276,7 @@ fn read_slo(
         metric: metric.to_owned(),
         bound,
         limit,
-        version,
+        version: Some(version),
         verdict,
         reason,
         value,

@@ -29,8 +29,9 @@ pub struct SloResult {
     pub bound: Bound,
     /// The limit, in the metric's unit.
     pub limit: f64,
-    /// Index of the version in the result's `versions`.
-    pub version: usize,
+    /// Index of the version in the result's `versions`; none when there are several and the metric does not tell them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<usize>,
     /// The verdict.
     pub verdict: Verdict,
     /// Why, in a sentence.

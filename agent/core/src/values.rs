@@ -13,6 +13,7 @@ use crate::scalar::{Count, Text};
 use crate::schema::{Problem, check, schema_of};
 use crate::suggest::nearest;
 use crate::task::Task;
+use crate::task::abnmetrics::AbnMetrics;
 use crate::task::assess::Assess;
 use crate::task::grpc::{self, Grpc};
 use crate::task::http::{self, Http};
@@ -24,7 +25,7 @@ use crate::task::ready::Ready;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Values of an experiment")]
 pub struct Values {
-    /// The tasks to run, in this order: ready, http, grpc, assess.
+    /// The tasks to run, in this order: ready, http, grpc, abnmetrics, assess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<Text>>,
     /// What runs the experiment.
@@ -42,6 +43,9 @@ pub struct Values {
     /// Inputs of the task grpc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<Grpc>,
+    /// Inputs of the task abnmetrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abnmetrics: Option<AbnMetrics>,
     /// Inputs of the task assess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assess: Option<Assess>,
@@ -212,7 +216,7 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
         let searches = || match parsed(task) {
             Some(Task::Http(http)) => http.search.is_some(),
             Some(Task::Grpc(grpc)) => grpc.search.is_some(),
-            Some(Task::Ready(_) | Task::Assess(_)) | None => false,
+            Some(Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_)) | None => false,
         };
         if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches() {
             let message = format!("has `{name}`, which only a search measures: set {task}.search");
@@ -285,7 +289,7 @@ mod tests {
             (json!({ "tasks": ["htpp"] }), vec!["`tasks` names `htpp`, which is not a task; did you mean `http`?"]),
             (
                 json!({ "tasks": ["banana"] }),
-                vec!["`tasks` names `banana`, which is not a task; known are ready, http, grpc, assess"],
+                vec!["`tasks` names `banana`, which is not a task; known are ready, http, grpc, abnmetrics, assess"],
             ),
             (
                 json!({ "tasks": ["http"], "http": { "url": "http://a", "numRequest": 5 } }),

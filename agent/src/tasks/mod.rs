@@ -1,7 +1,9 @@
 //! What each task does, one file per task. The set is closed: a new task is a new arm of the match below.
 
+mod abnmetrics;
 mod assess;
 mod call_template;
+mod conversation;
 mod grpc;
 mod http;
 mod load;
@@ -108,6 +110,9 @@ pub enum TaskError {
     /// A server did not say what its services are.
     #[error("cannot ask the server what it offers")]
     Reflection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The A/B/n service did not say what it knows.
+    #[error("cannot ask the A/B/n service")]
+    AbnService(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The load could not be generated.
     #[error(transparent)]
     Load(#[from] iter8_load::LoadError),
@@ -119,6 +124,7 @@ pub(crate) async fn run(task: &Task, context: TaskContext<'_>) -> Result<String,
         Task::Ready(inputs) => ready::run(inputs, context).await,
         Task::Http(inputs) => http::run(inputs, context).await,
         Task::Grpc(inputs) => grpc::run(inputs, context).await,
+        Task::AbnMetrics(inputs) => abnmetrics::run(inputs, context).await,
         Task::Assess(inputs) => Ok(assess::run(inputs, context)),
     }
 }

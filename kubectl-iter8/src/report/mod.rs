@@ -2,5 +2,6 @@
 
 mod format;
 mod text;
+mod words;
 
 pub use format::{ReportError, ReportFormat, Style, render};

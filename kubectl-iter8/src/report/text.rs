@@ -2,13 +2,13 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
+use iter8_core::Verdict;
 use iter8_core::assess::{distinct, significant};
-use iter8_core::result::{ExperimentResult, LoadDetails, Phase, StepStatus, Version};
+use iter8_core::result::{ExperimentResult, LoadDetails, Phase, StepStatus};
 use iter8_core::slo::SloResult;
-use iter8_core::stats::Interval;
-use iter8_core::{MetricName, Verdict};
 
 use super::format::Style;
+use super::words::{ALL_VERSIONS, columns, order, shown_interval, version_name};
 use crate::table::printable;
 
 /// Draws the whole report.
@@ -92,14 +92,6 @@ fn right(text: &str) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }
 
-fn version_name(version: &Version, index: usize) -> String {
-    match (&version.track, &version.version) {
-        (Some(track), Some(version)) => format!("{track} ({version})"),
-        (Some(name), None) | (None, Some(name)) => name.clone(),
-        (None, None) => format!("version {index}"),
-    }
-}
-
 fn objectives(result: &ExperimentResult, style: &Style) -> String {
     if result.slos.is_empty() {
         return String::new();
@@ -124,8 +116,8 @@ fn objectives(result: &ExperimentResult, style: &Style) -> String {
             Cell::new(slo.verdict.as_str()),
         ];
         if several {
-            let name = result.versions.get(slo.version).map(|version| version_name(version, slo.version));
-            row.insert(1, Cell::new(printable(&name.unwrap_or_default())));
+            let name = slo.version.and_then(|index| Some(version_name(result.versions.get(index)?, index)));
+            row.insert(1, Cell::new(name.map_or_else(|| ALL_VERSIONS.to_owned(), |name| printable(&name))));
         }
         table.add_row(row);
     }
@@ -137,23 +129,13 @@ fn objectives(result: &ExperimentResult, style: &Style) -> String {
     text
 }
 
-fn shown_interval(interval: Option<Interval>) -> String {
-    let end = |end: Option<f64>| end.map_or_else(|| "?".to_owned(), |end| significant(end, 3));
-    interval.map_or_else(|| "-".to_owned(), |interval| format!("{} to {}", end(interval.lower), end(interval.upper)))
-}
-
 fn metrics(result: &ExperimentResult, style: &Style) -> String {
     if result.metrics.is_empty() {
         return String::new();
     }
+    let columns = columns(result);
     let mut headers = vec!["Metric".to_owned()];
-    let versions = result.versions.len().max(1);
-    match versions {
-        1 => headers.push("Value".to_owned()),
-        _ => headers.extend(
-            result.versions.iter().enumerate().map(|(index, version)| printable(&version_name(version, index))),
-        ),
-    }
+    headers.extend(columns.iter().map(|(_, name)| printable(name)));
     let mut table = table(&headers, style);
     let mut names: Vec<&String> = result.metrics.keys().collect();
     names.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
@@ -162,8 +144,14 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
         let metric = &result.metrics[name];
         let unit = metric.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
         let mut row = vec![Cell::new(printable(name))];
-        for version in 0..versions {
-            let latest = metric.versions.get(version).and_then(|series| series.latest.as_ref());
+        let apart = columns.len() == 1 || metric.versions.len() > 1;
+        for (version, _) in &columns {
+            if version.is_some() != apart {
+                row.push(right("-"));
+                continue;
+            }
+            let series = metric.versions.get(version.unwrap_or(0));
+            let latest = series.and_then(|series| series.latest.as_ref());
             let value = latest.and_then(|latest| latest.value);
             row.push(right(
                 &value.map_or_else(|| "unavailable".to_owned(), |value| format!("{}{unit}", significant(value, 3))),
@@ -176,22 +164,6 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
     }
     let missing: String = missing.iter().map(|line| wrapped(line, style.width, 4)).collect();
     title("Latest observed values for metrics", style) + &trimmed(&table) + &missing
-}
-
-/// Counts first, then moments, then percentiles by number; other metrics by name.
-fn order(name: &str) -> (String, u8, f64, String) {
-    let Ok(parsed) = name.parse::<MetricName>() else { return (name.to_owned(), 0, 0.0, name.to_owned()) };
-    let what = parsed.aggregation.clone().unwrap_or_else(|| parsed.name.clone());
-    let what = what.strip_prefix("latency-").unwrap_or(&what);
-    let place = ["request-count", "error-count", "error-rate", "mean", "stddev", "min", "max"]
-        .iter()
-        .position(|known| *known == what);
-    let place = match (place, parsed.percentile()) {
-        (Some(place), _) => place as u8,
-        (None, Some(_)) => 200,
-        (None, None) => 100,
-    };
-    (parsed.provider.clone(), place, parsed.percentile().unwrap_or(0.0), name.to_owned())
 }
 
 fn load(result: &ExperimentResult, style: &Style) -> String {
@@ -300,6 +272,8 @@ fn wrapped(text: &str, width: usize, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use iter8_core::metric::{Metric, MetricKind, Observation, Series};
+    use iter8_core::result::Version;
+    use iter8_core::stats::Interval;
     use iter8_core::{assess, legacy};
     use proptest::prelude::*;
 
@@ -549,6 +523,27 @@ mod tests {
          Metric        baseline (v1)  candidate (v1)
          prom/latency          12 ms     unavailable
         "#);
+    }
+
+    #[test]
+    fn a_metric_of_the_whole_app_stands_beside_those_of_its_versions() {
+        let mut result = measured(&[("prom/latency", 12.0, None, 10), ("http/error-count", 0.0, None, 10)]);
+        result.load.clear();
+        result.versions = ["baseline", "candidate"].map(|v| Version { version: Some(v.into()), track: None }).into();
+        let latency = &mut result.metrics.get_mut("prom/latency").unwrap().versions;
+        latency.push(latency[0].clone());
+        let drawn = draw(&over(result, "{SLOs: {upper: {prom/latency: 50, http/error-count: 0}}}"), &PLAIN);
+        insta::assert_snapshot!(drawn.split_once("objectives\n").unwrap().1, @r"
+         Objective              Version    Value  95% interval  Samples  Verdict
+         http/error-count <= 0  all            0             -       10  pass
+         prom/latency <= 50 ms  baseline   12 ms             -       10  pass
+         prom/latency <= 50 ms  candidate  12 ms             -       10  pass
+
+        Latest observed values for metrics
+         Metric            baseline  candidate  all
+         http/error-count         -          -    0
+         prom/latency         12 ms      12 ms    -
+        ");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The closed set of tasks and their inputs. What a task does is the agent's business.
 
+pub mod abnmetrics;
 pub mod assess;
 pub mod grpc;
 pub mod http;
@@ -19,13 +20,15 @@ pub enum Task {
     Http(Box<http::Http>),
     /// Calls a method of a gRPC service and measures the answers.
     Grpc(Box<grpc::Grpc>),
+    /// Brings in what an A/B/n service measured.
+    AbnMetrics(abnmetrics::AbnMetrics),
     /// Judges objectives on what was measured.
     Assess(assess::Assess),
 }
 
 impl Task {
     /// The names of all tasks, in the order in which they are documented.
-    pub const NAMES: [&'static str; 4] = ["ready", "http", "grpc", "assess"];
+    pub const NAMES: [&'static str; 5] = ["ready", "http", "grpc", "abnmetrics", "assess"];
 
     /// The task's name in a spec and in values.
     pub const fn name(&self) -> &'static str {
@@ -33,6 +36,7 @@ impl Task {
             Self::Ready(_) => "ready",
             Self::Http(_) => "http",
             Self::Grpc(_) => "grpc",
+            Self::AbnMetrics(_) => "abnmetrics",
             Self::Assess(_) => "assess",
         }
     }
@@ -42,6 +46,7 @@ impl Task {
         match self {
             Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
             Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
+            Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
             Self::Ready(_) | Self::Assess(_) => Vec::new(),
         }
     }
@@ -55,6 +60,7 @@ impl Task {
             "ready" => Some(read(with, ready::Ready::validate).map(Self::Ready)),
             "http" => Some(read(with, http::Http::validate).map(|http| Self::Http(Box::new(http)))),
             "grpc" => Some(read(with, grpc::Grpc::validate).map(|grpc| Self::Grpc(Box::new(grpc)))),
+            "abnmetrics" => Some(read(with, abnmetrics::AbnMetrics::validate).map(Self::AbnMetrics)),
             "assess" => Some(read(with, assess::Assess::validate).map(Self::Assess)),
             _ => None,
         }

@@ -13,6 +13,7 @@ use iter8_load::{Arrivals, Level, Limit, LoadError, Plan, Protocol, Share, Targe
 use prost_reflect::{DescriptorPool, MethodDescriptor};
 use serde_json::Value;
 
+use super::super::conversation::ConversationError;
 use super::data::{Data, Maker, Rules, kind};
 use super::descriptors::{self, ProtoText, import_paths, of_proto, of_set};
 use super::metadata::Metadata;
@@ -163,7 +164,7 @@ async fn method(calls: &Calls, target: &Target, sources: &mut Sources) -> Result
     match reflection::ask(target, &headers, service, calls.connect_timeout()).await {
         Ok(pool) => found(&pool, &target.origin()),
         Err(ReflectionError::Descriptor(error)) => Err(input("grpc.call", error)),
-        Err(ReflectionError::Load(error)) => Err(error.into()),
+        Err(ReflectionError::Conversation(ConversationError::Load(error))) => Err(error.into()),
         Err(error) => Err(TaskError::Reflection(error.into())),
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use iter8_core::ExperimentResult;
-use iter8_core::metric::{Metric, MetricKind, Observation, Series};
-use iter8_core::result::{LoadDetails, LoadError, LoadSecond, Version};
+use iter8_core::metric::{MetricKind, Observation};
+use iter8_core::record::About;
+use iter8_core::result::{LoadDetails, LoadError, LoadSecond};
 use iter8_core::stats::{self, Interval};
 use iter8_core::task::load::PERCENTILES;
 use iter8_load::{Histogram, Report, Second};
@@ -28,27 +29,18 @@ pub(crate) struct Source<'a> {
 /// Adds everything that a load measured to the result.
 pub(crate) fn record(result: &mut ExperimentResult, source: &Source<'_>, report: &Report) {
     let Source { provider, faults, .. } = *source;
-    if result.versions.is_empty() {
-        result.versions.push(Version::default());
-    }
-    let loop_number = result.loops.started;
     for measured in measured(report, source, result.confidence) {
         let Measured { name, kind, unit, description, value, interval, samples } = measured;
-        let metric = result.metrics.entry(format!("{provider}/{name}")).or_insert_with(|| Metric {
-            kind,
-            unit: unit.map(str::to_owned),
-            description,
-            versions: vec![Series::default()],
-        });
-        metric.versions[0].observe(Observation {
-            loop_number,
+        let about = About { kind, unit: unit.map(str::to_owned), description };
+        let observation = Observation {
             at: Some(Timestamp::now()),
             value,
             interval,
             samples: Some(samples),
-            source: None,
             faults: faults.to_vec(),
-        });
+            ..Observation::default()
+        };
+        result.observe(&format!("{provider}/{name}"), about, None, observation);
     }
     let earlier = result.load.get(provider).map(|details| details.histogram.clone()).unwrap_or_default();
     result.load.insert(provider.to_owned(), details(report, source, &earlier));

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use iter8_core::metric::{Metric, MetricKind, MetricName, Observation, Series};
+use iter8_core::metric::{MetricKind, MetricName, Observation};
+use iter8_core::record::About;
 use iter8_core::stats::samples_needed;
 use iter8_core::task::assess::Assess;
 use iter8_core::task::load::{Found, MAX_RATE_METRIC, Outcome, Pace, Probe, Search};
@@ -170,22 +171,20 @@ fn said(probes: &[Probe], rate: f64) -> String {
 
 /// Adds the rate that was found to the result.
 fn observe(result: &mut ExperimentResult, provider: &str, found: &Found) {
-    let loop_number = result.loops.started;
-    let metric = result.metrics.entry(format!("{provider}/{MAX_RATE_METRIC}")).or_insert_with(|| Metric {
+    let about = About {
         kind: MetricKind::Gauge,
         unit: Some("/s".to_owned()),
         description: "highest rate of requests that meets the objectives".to_owned(),
-        versions: vec![Series::default()],
-    });
-    metric.versions[0].observe(Observation {
-        loop_number,
+    };
+    let observation = Observation {
         at: Some(Timestamp::now()),
         value: Some(found.rate),
         interval: Some(found.interval),
-        samples: None,
         source: Some(found.reason.clone()),
         faults: found.fault.iter().cloned().collect(),
-    });
+        ..Observation::default()
+    };
+    result.observe(&format!("{provider}/{MAX_RATE_METRIC}"), about, None, observation);
 }
 
 impl Judge<'_> {
