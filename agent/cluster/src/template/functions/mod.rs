@@ -1,11 +1,13 @@
 //! The functions of templates, one file per subject.
 
 mod call;
+mod cases;
 mod dates;
 mod dicts;
 mod encoding;
 mod include;
 mod json;
+mod layout;
 mod lists;
 mod logic;
 mod math;
@@ -15,6 +17,7 @@ mod regexes;
 mod registry;
 mod semver;
 mod strings;
+mod urls;
 mod yaml;
 
 pub(super) use refused::refusal;

@@ -1,4 +1,4 @@
-//! Paths with slashes, and URLs, as text: no file is looked at.
+//! Paths with slashes as text: no file is looked at. Those of the machine that renders have slashes as well, wherever it is.
 
 use gotmpl::Value;
 
@@ -11,6 +11,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exactly("clean", 1, |call| Ok(string(clean(call.str(0)?)))),
     exactly("ext", 1, |call| Ok(string(ext(call.str(0)?)))),
     exactly("isAbs", 1, |call| Ok(Value::Bool(call.str(0)?.starts_with('/')))),
+    exactly("osBase", 1, |call| Ok(string(base(call.str(0)?)))),
+    exactly("osDir", 1, |call| Ok(string(dir(call.str(0)?)))),
+    exactly("osClean", 1, |call| Ok(string(clean(call.str(0)?)))),
+    exactly("osExt", 1, |call| Ok(string(ext(call.str(0)?)))),
+    exactly("osIsAbs", 1, |call| Ok(Value::Bool(call.str(0)?.starts_with('/')))),
 ];
 
 fn base(path: &str) -> &str {

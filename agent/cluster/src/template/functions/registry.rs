@@ -6,7 +6,9 @@ use gotmpl::{FuncMap, TemplateError, Value, ValueFunc};
 use serde_json::Value as Json;
 
 use super::call::{Function, expect_count};
-use super::{dates, dicts, encoding, include, json, lists, logic, math, paths, regexes, semver, strings, yaml};
+use super::{
+    cases, dates, dicts, encoding, include, json, lists, logic, math, paths, regexes, semver, strings, urls, yaml,
+};
 use crate::template::engine::Set;
 use crate::template::value::{from_json, to_json};
 
@@ -35,7 +37,8 @@ const BUILT_IN: [&str; 19] = [
     "println", "slice", "urlquery",
 ];
 
-const SUBJECTS: [&[Function]; 12] = [
+const SUBJECTS: [&[Function]; 14] = [
+    cases::FUNCTIONS,
     dates::FUNCTIONS,
     dicts::FUNCTIONS,
     encoding::FUNCTIONS,
@@ -47,6 +50,7 @@ const SUBJECTS: [&[Function]; 12] = [
     regexes::FUNCTIONS,
     semver::FUNCTIONS,
     strings::FUNCTIONS,
+    urls::FUNCTIONS,
     yaml::FUNCTIONS,
 ];
 

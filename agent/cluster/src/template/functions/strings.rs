@@ -30,6 +30,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     exactly("trunc", 2, trunc),
     exactly("substr", 3, substr),
     exactly("abbrev", 2, abbrev),
+    exactly("abbrevboth", 3, abbrev_both),
+    exactly("wrap", 2, |call| Ok(string(wrapped(call.str(1)?, call.int(0)?, "\n", false)))),
+    exactly("wrapWith", 3, |call| Ok(string(wrapped(call.str(2)?, call.int(0)?, call.str(1)?, true)))),
     exactly("repeat", 2, |call| {
         let (count, text) = (call.count(0)?, call.str(1)?);
         if count.saturating_mul(text.len()) > 1 << 20 {
@@ -61,7 +64,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// As in Go, a letter becomes one letter: `ß`, which has no upper case of that kind, stays.
-fn upper(letter: char) -> char {
+pub(super) fn upper(letter: char) -> char {
     let mut upper = letter.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(upper), None) => upper,
@@ -69,7 +72,7 @@ fn upper(letter: char) -> char {
     }
 }
 
-fn lower(letter: char) -> char {
+pub(super) fn lower(letter: char) -> char {
     letter.to_lowercase().next().unwrap_or(letter)
 }
 
@@ -132,6 +135,52 @@ fn abbrev(call: &Call<'_>) -> Outcome {
     } else {
         format!("{}...", cut(text, 0, width - 3))
     }))
+}
+
+/// Leaves out what comes before and after a part that is about `right` bytes long and begins about at byte `left`.
+fn abbrev_both(call: &Call<'_>) -> Outcome {
+    let (left, right, text) = (call.int(0)?, call.int(1)?, call.str(2)?);
+    let width = usize::try_from(right).unwrap_or(0);
+    if width < 4 || (left > 0 && width < 7) || text.len() <= width {
+        return Ok(string(text));
+    }
+    let part = width - 3;
+    let begin = usize::try_from(left).unwrap_or(0).min(text.len() - part);
+    Ok(string(if begin <= 4 {
+        format!("{}...", cut(text, 0, part))
+    } else if begin + part < text.len() {
+        format!("...{}...", cut(text, begin, begin + part - 3))
+    } else {
+        format!("...{}", cut(text, text.len() - part, text.len()))
+    }))
+}
+
+/// Puts `separator` in place of blanks, so that lines are at most `width` bytes long; a longer word is a line of its own
+/// unless it is to be `split`. Blanks at the beginning of a line are left out.
+fn wrapped(text: &str, width: i64, separator: &str, split: bool) -> String {
+    let width = usize::try_from(width).unwrap_or(0).max(1);
+    let separator = if separator.is_empty() { "\n" } else { separator };
+    let mut lines = String::with_capacity(text.len());
+    let mut rest = text;
+    while rest.len() > width {
+        if let Some(after) = rest.strip_prefix(' ') {
+            rest = after;
+            continue;
+        }
+        let first = rest.chars().next().map_or(1, char::len_utf8);
+        let full = rest.floor_char_boundary(width).max(first);
+        let blank = cut(rest, 0, width + 1).rfind(' ');
+        let blank = if split { blank } else { blank.or_else(|| Some(full + rest[full..].find(' ')?)) };
+        let (end, next) = match blank {
+            Some(blank) => (blank, blank + 1),
+            None if split => (full, full),
+            None => break,
+        };
+        lines.push_str(&rest[..end]);
+        lines.push_str(separator);
+        rest = &rest[next..];
+    }
+    lines + rest
 }
 
 fn each_present(call: &Call<'_>, write: impl Fn(String) -> String) -> Value {
