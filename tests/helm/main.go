@@ -2,9 +2,10 @@
 //
 //	helm chart DIRECTORY   renders a chart for each case of a JSON list on stdin
 //	helm templates         renders each template of a JSON list on stdin, as the only template of a chart
+//	helm providers         renders each template of a JSON list on stdin as Iter8 v0.13 does those of metric providers
 //	helm names             prints the names of Sprig's functions, as a JSON list
 //
-// The first two print a JSON list with one answer for each entry: what it gave, or why Helm refuses it.
+// All but the last print a JSON list with one answer for each entry: what it gave, or why Helm refuses it.
 package main
 
 import (
@@ -17,6 +18,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"text/template"
 	"time"
 
 	"github.com/Masterminds/sprig/v3"
@@ -63,10 +65,12 @@ func main() {
 		answers, err = renderChart(os.Args[2], os.Stdin)
 	case len(os.Args) == 2 && os.Args[1] == "templates":
 		answers, err = renderTemplates(os.Stdin)
+	case len(os.Args) == 2 && os.Args[1] == "providers":
+		answers, err = renderProviders(os.Stdin)
 	case len(os.Args) == 2 && os.Args[1] == "names":
 		answers = slices.Sorted(maps.Keys(sprig.TxtFuncMap()))
 	default:
-		err = errors.New("usage: helm chart DIRECTORY | helm templates | helm names")
+		err = errors.New("usage: helm chart DIRECTORY | helm templates | helm providers | helm names")
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -168,4 +172,41 @@ func renderTemplates(input io.Reader) ([]answer, error) {
 		answers[i].Text = files["c/templates/t"]
 	}
 	return answers, nil
+}
+
+// The time at which templates of providers are rendered here.
+var now = time.Unix(1_700_000_000, 0)
+
+func renderProviders(input io.Reader) ([]answer, error) {
+	var cases []templateCase
+	if err := json.NewDecoder(input).Decode(&cases); err != nil {
+		return nil, err
+	}
+	answers := make([]answer, len(cases))
+	for i, c := range cases {
+		if err := answers[i].renderProvider(c); err != nil {
+			answers[i].Error = err.Error()
+		}
+	}
+	return answers, nil
+}
+
+func (a *answer) renderProvider(c templateCase) error {
+	functions := sprig.TxtFuncMap()
+	functions["now"] = func() time.Time { return now }
+	parsed, err := template.New("t").Funcs(functions).Parse(c.Template)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	if err := parsed.Execute(&text, c.Values); err != nil {
+		return err
+	}
+	a.Text = text.String()
+	var read any
+	if err := yaml.UnmarshalStrict([]byte(a.Text), &read); err != nil {
+		return fmt.Errorf("%w in %s", err, a.Text)
+	}
+	a.Objects = []any{read}
+	return nil
 }
