@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use iter8_cluster::error::{ClusterError, Failure, chain};
 use iter8_cluster::names::{Group, Revision};
 use iter8_cluster::result_secret::ResultSecret;
+use iter8_core::task::credential::MOUNTS;
 use iter8_core::{ExitCode, Experiment, GoDuration, Phase};
 use kube::{Client, Config};
 use tracing::level_filters::LevelFilter;
@@ -57,6 +58,9 @@ struct RunArgs {
     /// How much to log
     #[arg(long, value_enum, default_value = "info")]
     log_level: LogLevel,
+    /// Where the pod mounts the Secrets that the experiment refers to
+    #[arg(long, hide = true, default_value = MOUNTS)]
+    secrets: PathBuf,
     /// Reach the cluster by the kubeconfig of the user instead of the pod's service account
     #[arg(long, hide = true)]
     kubeconfig: Option<PathBuf>,
@@ -139,6 +143,7 @@ async fn run_experiment(args: &RunArgs) -> Result<ExitCode, StartError> {
         namespace: args.namespace.clone(),
         revision: args.revision,
         recurring: args.recurring,
+        mounts: Some(args.secrets.clone()),
     };
     let work = async |cancel| run(&experiment, &identity, &store, Some(&client), &cancel, &log).await;
     let Some(result) = cancel_on_signal(work).await.map_err(StartError::Signals)? else {

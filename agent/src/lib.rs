@@ -5,6 +5,7 @@
 //! load that of iter8-load.
 
 pub mod args;
+pub mod credentials;
 pub mod fetch;
 pub mod redact;
 pub mod runner;

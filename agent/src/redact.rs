@@ -1,9 +1,12 @@
 //! Keeps credentials out of results, logs and messages: knows the secret texts of an experiment and blots them out
 //! wherever they turn up, for example in the body of an answer that echoes its request.
 
+use std::sync::{PoisonError, RwLock};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iter8_core::scalar::Text;
+use iter8_core::task::credential::is_secret_name;
 use iter8_core::task::load::{Pem, Tls};
 use iter8_core::{Experiment, ExperimentResult, Task};
 use percent_encoding::percent_decode_str;
@@ -12,17 +15,17 @@ use url::Url;
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[redacted]";
 
-/// Names (or parts of names) of headers and query parameters whose values are secret.
-const SECRET_NAMES: [&str; 9] =
-    ["authorization", "cookie", "token", "secret", "password", "passwd", "api-key", "apikey", "signature"];
-
 /// Shorter texts are no secrets, and blotting them out would spoil innocent words.
 const SECRET_MIN_LEN: usize = 4;
 
+/// Shorter parts of a path or of several lines may be any word.
+const SECRET_PART_MIN_LEN: usize = 8;
+
 /// The secret texts of one experiment.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Redactor {
-    secrets: Vec<String>,
+    /// The longest first, so that no part of one stays when another is its beginning.
+    secrets: RwLock<Vec<String>>,
 }
 
 impl Redactor {
@@ -30,10 +33,12 @@ impl Redactor {
     pub fn of(experiment: &Experiment) -> Self {
         let mut secrets = Vec::new();
         for step in &experiment.steps {
+            let plain = step.task.credentials();
+            secrets.extend(plain.iter().filter_map(|placed| placed.credential.plain()).flat_map(of_text));
             match &step.task {
                 Task::Http(http) => {
                     for load in http.loads() {
-                        let named = load.headers.iter().filter(|(name, _)| is_secret(name));
+                        let named = load.headers.iter().filter(|(name, _)| is_secret_name(name));
                         secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
                         secrets.extend(load.tls.iter().flat_map(of_key));
                         let url = load.url.as_ref().and_then(|url| Url::parse(url.0.trim()).ok());
@@ -43,7 +48,7 @@ impl Redactor {
                 Task::Grpc(grpc) => {
                     for calls in grpc.written() {
                         let metadata = calls.metadata.iter().chain(&calls.reflect_metadata);
-                        let named = metadata.filter(|(name, _)| is_secret(name));
+                        let named = metadata.filter(|(name, _)| is_secret_name(name));
                         secrets.extend(named.flat_map(|(_, Text(value))| parts(value)));
                         let urls = calls.urls().filter_map(|url| Url::parse(url.trim()).ok());
                         secrets.extend(urls.flat_map(|url| of_url(&url)));
@@ -53,15 +58,30 @@ impl Redactor {
                 Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_) => {}
             }
         }
-        secrets.retain(|secret| secret.len() >= SECRET_MIN_LEN);
-        // The longest first, so that no part of one stays when another is its beginning.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self { secrets }
+        let redactor = Self::default();
+        redactor.add(secrets);
+        redactor
+    }
+
+    /// Knows one more secret from now on.
+    pub fn learn(&self, secret: &str) {
+        self.add(of_text(secret));
+    }
+
+    fn add(&self, more: Vec<String>) {
+        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        secrets.extend(more.into_iter().filter(|secret| secret.len() >= SECRET_MIN_LEN));
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
+    }
+
+    fn secrets(&self) -> std::sync::RwLockReadGuard<'_, Vec<String>> {
+        self.secrets.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `text` without secrets.
     pub fn clean(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
+        self.secrets().iter().fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
     }
 
     /// `text`, which may have been cut off anywhere, without secrets and without the beginning of one at its end.
@@ -71,7 +91,7 @@ impl Redactor {
             let ends = secret.char_indices().map(|(end, _)| end).filter(|end| *end >= SECRET_MIN_LEN);
             ends.filter(|end| cleaned.ends_with(&secret[..*end])).max()
         };
-        match self.secrets.iter().filter_map(|secret| begun(secret)).max() {
+        match self.secrets().iter().filter_map(|secret| begun(secret)).max() {
             Some(length) => format!("{}{REDACTED}", &cleaned[..cleaned.len() - length]),
             None => cleaned,
         }
@@ -79,7 +99,7 @@ impl Redactor {
 
     /// Takes the secrets out of everything in `result` that holds free text.
     pub fn clean_result(&self, result: &mut ExperimentResult) {
-        if self.secrets.is_empty() {
+        if self.secrets().is_empty() {
             return;
         }
         // Of answers only the beginning is kept.
@@ -121,11 +141,11 @@ pub fn shown_url(url: &Url) -> String {
     // Neither can fail for a URL that has a host, and without a host there is nothing to hide.
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
-    if shown.query_pairs().any(|(name, _)| is_secret(&name)) {
+    if shown.query_pairs().any(|(name, _)| is_secret_name(&name)) {
         let pairs: Vec<(String, String)> = url
             .query_pairs()
             .map(|(name, value)| {
-                (name.to_string(), if is_secret(&name) { "redacted".to_owned() } else { value.to_string() })
+                (name.to_string(), if is_secret_name(&name) { "redacted".to_owned() } else { value.to_string() })
             })
             .collect();
         shown.query_pairs_mut().clear().extend_pairs(pairs);
@@ -148,16 +168,33 @@ fn of_url(url: &Url) -> Vec<String> {
         );
     }
     for pair in url.query().unwrap_or_default().split('&') {
-        if let Some((_, value)) = pair.split_once('=').filter(|(name, _)| is_secret(&meant(name))) {
+        if let Some((_, value)) = pair.split_once('=').filter(|(name, _)| is_secret_name(&meant(name))) {
             secrets.extend([value.to_owned(), meant(&value.replace('+', " "))]);
         }
     }
     secrets
 }
 
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase().replace('_', "-");
-    SECRET_NAMES.iter().any(|secret| name.contains(secret))
+/// A secret text in each form in which it may turn up: as it is, within JSON, line by line, without its scheme, and when it
+/// is a URL, as one with a secret path does, the secrets in it.
+fn of_text(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let mut secrets = parts(text);
+    let quoted = serde_json::Value::from(text).to_string();
+    let quoted = quoted.trim_matches('"').to_owned();
+    // Go's templates write JSON so that it may stand in HTML.
+    let for_html = quoted.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e");
+    secrets.extend([quoted, for_html]);
+    if text.contains('\n') {
+        secrets
+            .extend(text.lines().map(|line| line.trim().to_owned()).filter(|line| line.len() >= SECRET_PART_MIN_LEN));
+    }
+    if let Some(url) = Url::parse(text).ok().filter(Url::has_host) {
+        secrets.extend(of_url(&url));
+        let path = url.path_segments().into_iter().flatten();
+        secrets.extend(path.filter(|part| part.len() >= SECRET_PART_MIN_LEN).map(str::to_owned));
+    }
+    secrets
 }
 
 /// A credential with its scheme (`Bearer abc`), and the credential alone.

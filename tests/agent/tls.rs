@@ -129,7 +129,10 @@ fn a_certificate_that_cannot_be_read_ends_the_task_before_its_load() {
     let gone = "/nowhere/ca.pem";
     for (tls, said) in [
         (json!({ "ca": gone }), format!("cannot read {gone}: ")),
-        (json!({ "secret": "shop-tls" }), "the Secret `shop-tls` of tls.secret has neither ca.crt".to_owned()),
+        (
+            json!({ "secret": "shop-tls" }),
+            "the Secret `shop-tls` of tls.secret is not there, or has neither ca.crt".to_owned(),
+        ),
     ] {
         let stage = Stage::new();
         stage.run(&experiment([shop.load(&tls)])).code(code::TASK_FAILED);

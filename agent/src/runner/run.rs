@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use futures_util::FutureExt as _;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::event::{Event, EventKind};
+use crate::credentials::Credentials;
 use crate::redact::Redactor;
 use crate::store::{ResultStore, StoreError};
 use crate::tasks::{self, TaskContext, TaskError};
@@ -28,6 +30,8 @@ pub struct Identity {
     pub revision: u32,
     /// Whether more loops may follow (a CronJob).
     pub recurring: bool,
+    /// Where the Secrets that its credentials name are mounted; None for a local run, which has none.
+    pub mounts: Option<PathBuf>,
 }
 
 /// Why an experiment could not be run or its result not be kept.
@@ -62,6 +66,7 @@ pub async fn run(
     let fresh = || ExperimentResult::pending(&identity.group, &identity.namespace, identity.revision, &names);
     let result = if identity.recurring { earlier.unwrap_or_else(fresh) } else { fresh() };
     let mut run = Run { result, redactor: Redactor::of(experiment), store, events };
+    let mounts = identity.mounts.as_deref();
     run.result.agent_version = env!("CARGO_PKG_VERSION").to_owned();
     run.result.confidence = experiment.confidence();
     run.result.loops.recurring = identity.recurring;
@@ -86,8 +91,10 @@ pub async fn run(
             result: &mut run.result,
             client,
             namespace: &identity.namespace,
+            credentials: &Credentials { mounts, namespace: &identity.namespace, redactor: &run.redactor },
             cancel,
             progress: &|message| {
+                let message = run.redactor.clean(&message);
                 let mut last = progress.lock().expect("no one panics while holding it");
                 if *last != message {
                     events(&Event {
@@ -185,7 +192,7 @@ impl<S: ResultStore> Run<'_, S> {
 
     async fn save(&mut self) {
         if let Err(error) = self.try_save().await {
-            self.emit(EventKind::NotSaved { message: chain(error.as_ref()) });
+            self.emit(EventKind::NotSaved { message: self.redactor.clean(&chain(error.as_ref())) });
         }
     }
 

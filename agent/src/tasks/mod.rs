@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use ready::readiness;
 
+use crate::credentials::{CredentialError, Credentials};
+
 /// What a task works with.
 pub struct TaskContext<'a> {
     /// The experiment that the task is a step of.
@@ -26,6 +28,8 @@ pub struct TaskContext<'a> {
     pub client: Option<&'a kube::Client>,
     /// The experiment's namespace; empty in a local run.
     pub namespace: &'a str,
+    /// Where the texts come from that inputs only name.
+    pub credentials: &'a Credentials<'a>,
     /// Fires when the task has to stop.
     pub cancel: &'a CancellationToken,
     /// Takes a few words on how far the task is.
@@ -81,7 +85,7 @@ pub enum TaskError {
     },
     /// A Secret for TLS is not where the pod mounts it, or holds nothing of use.
     #[error(
-        "the Secret `{secret}` of tls.secret has neither ca.crt nor tls.crt with tls.key in {}; a local run has no Secrets: give ca, cert and key as files", folder.display()
+        "the Secret `{secret}` of tls.secret is not there, or has neither ca.crt nor tls.crt with tls.key, in {}; a local run has no Secrets: give ca, cert and key as files", folder.display()
     )]
     NoTlsSecret {
         /// Its name.
@@ -97,6 +101,15 @@ pub enum TaskError {
         /// What is wrong with it.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A credential cannot be had.
+    #[error("`{key}`")]
+    Credential {
+        /// Key of the input.
+        key: String,
+        /// Why.
+        #[source]
+        source: CredentialError,
     },
     /// One of several endpoints cannot be measured.
     #[error("endpoint `{endpoint}`")]

@@ -19,7 +19,8 @@ pub(crate) async fn run_experiment(
     store: &impl ResultStore,
     printer: &Printer,
 ) -> Result<Option<ExperimentResult>, CliError> {
-    let identity = Identity { group: group.to_owned(), namespace: String::new(), revision, recurring: false };
+    let (group, namespace) = (group.to_owned(), String::new());
+    let identity = Identity { group, namespace, revision, recurring: false, mounts: None };
     let show = |event: &Event| match &event.kind {
         EventKind::Progress { .. } => printer.progress(&event.kind.to_string()),
         EventKind::NotSaved { message } => printer.warning(message),

@@ -2,12 +2,15 @@
 
 pub mod abnmetrics;
 pub mod assess;
+pub mod credential;
 pub mod grpc;
 pub mod http;
 pub mod load;
 pub mod ready;
 
 use serde_json::Value;
+
+pub use credential::{Credential, Placed};
 
 use crate::schema::{Problem, check, schema_of};
 
@@ -48,6 +51,14 @@ impl Task {
             Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
             Self::Ready(_) | Self::Assess(_) => Vec::new(),
+        }
+    }
+
+    /// The credentials among its inputs that are one whatever they say. A place that refers to a Secret has to be known to
+    /// the chart, which mounts it (`iter8.secrets`).
+    pub fn credentials(&self) -> Vec<Placed<'_>> {
+        match self {
+            Self::Ready(_) | Self::Http(_) | Self::Grpc(_) | Self::AbnMetrics(_) | Self::Assess(_) => Vec::new(),
         }
     }
 

@@ -80,8 +80,8 @@ async fn highest_rate(
         pace: &part.calls.pace,
         plan: &planned.plan,
     };
-    let TaskContext { experiment, result, client, namespace, cancel, progress } = context;
-    let again = TaskContext { experiment, result: &mut *result, client, namespace, cancel, progress };
+    let TaskContext { experiment, result, client, namespace, credentials, cancel, progress } = context;
+    let again = TaskContext { experiment, result: &mut *result, client, namespace, credentials, cancel, progress };
     let message = search::run(settings, &subject, again).await?;
     if let Some(details) = result.load.get_mut(&part.provider) {
         details.fetched = std::mem::take(&mut planned.fetched);

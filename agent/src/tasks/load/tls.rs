@@ -4,7 +4,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use iter8_core::task::load::{MOUNTS, Pem, Tls};
+use iter8_core::task::credential::MOUNTS;
+use iter8_core::task::load::{Pem, Tls};
 use iter8_load::Identity;
 
 use crate::tasks::TaskError;

@@ -98,9 +98,9 @@ containers:
     readOnly: true
   - name: tmp
     mountPath: /tmp
-  {{- range $number, $secret := include "iter8.tls" . | fromJsonArray }}
-  - name: tls-{{ $number }}
-    mountPath: {{ printf "/etc/iter8-tls/%s" $secret | quote }}
+  {{- range $number, $secret := include "iter8.secrets" . | fromJsonArray }}
+  - name: secret-{{ $number }}
+    mountPath: {{ printf "/etc/iter8-secrets/%s" $secret | quote }}
     readOnly: true
   {{- end }}
 volumes:
@@ -109,25 +109,46 @@ volumes:
     secretName: {{ include "iter8.spec" . | quote }}
 - name: tmp
   emptyDir: {}
-{{- range $number, $secret := include "iter8.tls" . | fromJsonArray }}
-- name: tls-{{ $number }}
+{{- /* Optional, so that a pod starts without one and the agent says what is missing. */ -}}
+{{- range $number, $secret := include "iter8.secrets" . | fromJsonArray }}
+- name: secret-{{ $number }}
   secret:
     secretName: {{ $secret | quote }}
+    optional: true
 {{- end }}
 {{- end }}
 
-{{- /* The Secrets that loads take certificates from, as a list in JSON. */ -}}
-{{- define "iter8.tls" -}}
-{{- $secrets := list }}
-{{- range $task := list "http" "grpc" }}
-{{- if has $task $.Values.tasks }}
-{{- $inputs := index $.Values $task | default dict }}
-{{- range $load := prepend (values ($inputs.endpoints | default dict)) $inputs }}
-{{- with dig "tls" "secret" "" ($load | default dict) }}
-{{- $secrets = append $secrets (toString .) }}
+{{- /* The Secrets that the inputs of the tasks refer to, as a list in JSON. */ -}}
+{{- define "iter8.secrets" -}}
+{{- $names := list }}
+{{- range $task := .Values.tasks | uniq }}
+{{- with index $.Values (toString $task) }}
+{{- $names = concat $names (include "iter8.secrets.in" (dict "at" "" "inputs" .) | splitList "\n") }}
 {{- end }}
 {{- end }}
+{{- $names | compact | uniq | sortAlpha | toJson }}
+{{- end }}
+
+{{- /* Those of some inputs that stand under a key, one in a line: a credential names a Secret and a key, settings of TLS a
+Secret. What users name themselves is never taken for one, and data of their own are not searched. */ -}}
+{{- define "iter8.secrets.in" -}}
+{{- if kindIs "map" .inputs }}
+{{- if has .at (list "headers" "metadata" "reflect-metadata" "endpoints") }}
+{{- range $inputs := values .inputs }}
+{{- include "iter8.secrets.in" (dict "at" "" "inputs" $inputs) }}
+{{- end }}
+{{- else }}
+{{- $secret := get .inputs "secret" }}
+{{- if and (or (eq .at "tls") (hasKey .inputs "key")) (not (kindIs "map" $secret)) (not (kindIs "slice" $secret)) (not (kindIs "invalid" $secret)) }}
+{{- toString $secret | trim }}{{ "\n" }}
+{{- end }}
+{{- range $key, $inputs := omit .inputs "data" "values" "versionValues" "SLOs" }}
+{{- include "iter8.secrets.in" (dict "at" $key "inputs" $inputs) }}
 {{- end }}
 {{- end }}
-{{- $secrets | uniq | sortAlpha | toJson }}
+{{- else if kindIs "slice" .inputs }}
+{{- range .inputs }}
+{{- include "iter8.secrets.in" (dict "at" "" "inputs" .) }}
+{{- end }}
+{{- end }}
 {{- end }}

@@ -12,7 +12,8 @@ pub use endpoints::{Excludes, Order, id_problem, over};
 pub use pace::{ArrivalKind, Arrivals, Level, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
 pub use search::{Found, Outcome, Probe, Search};
-pub use tls::{MOUNTS, Pem, Tls};
+pub(crate) use tls::is_object_name;
+pub use tls::{Pem, Tls};
 
 /// The percentiles that are always reported.
 pub const PERCENTILES: [f64; 6] = [50.0, 75.0, 90.0, 95.0, 99.0, 99.9];

@@ -40,9 +40,6 @@ pub enum Pem {
     Path(String),
 }
 
-/// Where the pod mounts the Secrets of `tls.secret`, each in a folder with its name. The chart says so too.
-pub const MOUNTS: &str = "/etc/iter8-tls";
-
 impl Pem {
     /// What a text is: PEM has a line that begins it (RFC 7468), which no path has.
     pub fn of(text: &Text) -> Self {
@@ -84,7 +81,7 @@ impl Tls {
 }
 
 /// A name of an object of Kubernetes (RFC 1123, a subdomain).
-fn is_object_name(name: &str) -> bool {
+pub(crate) fn is_object_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
     let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
     name.len() <= 253 && name.bytes().all(fits) && ends(name.bytes().next()) && ends(name.bytes().last())
