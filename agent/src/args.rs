@@ -180,6 +180,7 @@ fn log(event: &Event) {
         EventKind::LoopStarted { .. }
         | EventKind::StepStarted { .. }
         | EventKind::StepSucceeded { .. }
+        | EventKind::StepSkipped { .. }
         | EventKind::LoopEnded { .. } => info!("{}", event.kind),
     }
 }

@@ -246,7 +246,7 @@ fn nothing_to_wait_for() {
     ");
     assert_snapshot!(Plugin::new().run("launch --set tasks={ready} --set ready.deployment=app"), @"
     ------- stderr -------
-    error: invalid values: `ready.deployment` is not a known key; known are service, deploy, ksvc, isvc, chaosengine, namespace, timeout
+    error: invalid values: `ready.deployment` is not a known key; known are service, deploy, ksvc, isvc, chaosengine, namespace, timeout, if
     [exit code 2]
     ");
 }
@@ -321,4 +321,21 @@ fn unknown_keys_pass_with_a_warning_or_silently_when_told_to() {
         .run("render --set tasks={http} --set http.qps=-1,http.url=http://a --validate=ignore")
         .code(2)
         .complains("`http.qps`");
+}
+
+#[test]
+fn a_condition_with_a_typo() {
+    let plugin = Plugin::new();
+    let launch = "launch --set tasks={http,assess} --set http.url=http://a --set";
+    assert_snapshot!(plugin.words(launch.split(' ').chain(["assess.if=Result.numLoops > 1"])).run(), @"
+    ------- stderr -------
+    error: invalid values: `assess.if` is wrong at position 8: Result has no member `numLoops`; did you mean `NumLoops`?
+    [exit code 2]
+    ");
+    plugin.file("values.yaml", "tasks: [http]\nhttp:\n  url: http://a\n  if: !SLOs()\n");
+    assert_snapshot!(plugin.run("launch -f values.yaml"), @"
+    ------- stderr -------
+    error: the values values.yaml cannot be read as YAML: line 4: the `!` of `if` begins a tag of YAML, so that the condition is lost: put it in quotes, or write `not` in its place
+    [exit code 2]
+    ");
 }

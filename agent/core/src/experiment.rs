@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::metric::MetricName;
 use crate::result::API_VERSION;
+use crate::scalar::Text;
 use crate::schema::Problem;
 use crate::stats::DEFAULT_CONFIDENCE;
+use crate::step_condition::{ConditionError, StepCondition};
 use crate::suggest::nearest;
 use crate::task::assess::Assess;
 use crate::task::{Task, abnmetrics};
-use crate::yaml::YamlError;
+use crate::yaml::{TAGGED, YamlError, tagged_condition};
 
 /// An ordered list of steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +29,8 @@ pub struct Experiment {
 pub struct Step {
     /// The work with its inputs.
     pub task: Task,
+    /// When it is done; None for always.
+    pub condition: Option<StepCondition>,
 }
 
 /// Why a text is not a spec.
@@ -49,14 +53,20 @@ pub enum SpecError {
         /// The name.
         task: String,
     },
-    /// A step has a condition.
-    #[error("step {step} (`{task}`) has `if`, which this version of iter8 does not evaluate")]
+    /// The condition of a step is wrong.
+    #[error("step {step} (`{task}`): `if`")]
     Condition {
         /// Number of the step, from 1.
         step: usize,
         /// Its task.
         task: String,
+        /// What is wrong with it.
+        #[source]
+        source: ConditionError,
     },
+    /// A condition was written so that YAML does not take it for a text.
+    #[error("line {0}: {TAGGED}")]
+    Tagged(usize),
     /// Inputs of a step are wrong.
     #[error("step {step} (`{task}`): {}", sentences(.problems))]
     Inputs {
@@ -93,10 +103,15 @@ struct RawExperiment {
 #[serde(deny_unknown_fields)]
 struct RawStep {
     task: String,
-    #[serde(default, rename = "if")]
-    condition: Option<String>,
+    #[serde(default, rename = "if", deserialize_with = "present")]
+    condition: Option<Option<Text>>,
     #[serde(default)]
     with: Value,
+}
+
+/// Tells an `if` that says nothing from one that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Text>>, D::Error> {
+    Option::<Text>::deserialize(deserializer).map(Some)
 }
 
 impl Experiment {
@@ -111,6 +126,11 @@ impl Experiment {
         }
         if raw.spec.is_empty() {
             return Err(SpecError::Empty);
+        }
+        if raw.spec.iter().any(|step| step.condition == Some(None))
+            && let Some(line) = tagged_condition(text)
+        {
+            return Err(SpecError::Tagged(line));
         }
         let steps = raw.spec.into_iter().enumerate().map(|(index, raw)| Step::parse(index + 1, raw));
         Ok(Self { steps: steps.collect::<Result<_, _>>()? })
@@ -175,13 +195,12 @@ impl Experiment {
 impl Step {
     fn parse(step: usize, raw: RawStep) -> Result<Self, SpecError> {
         let RawStep { task, condition, with } = raw;
-        if condition.is_some() {
-            return Err(SpecError::Condition { step, task });
-        }
+        let condition = condition.flatten().map(|text| StepCondition::parse(&text.0)).transpose();
+        let condition = condition.map_err(|source| SpecError::Condition { step, task: task.clone(), source })?;
         match Task::parse(&task, &with) {
             None => Err(SpecError::UnknownTask { step, task }),
             Some(Err(problems)) => Err(SpecError::Inputs { step, task, problems }),
-            Some(Ok(task)) => Ok(Self { task }),
+            Some(Ok(task)) => Ok(Self { task, condition }),
         }
     }
 }
@@ -203,6 +222,21 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_is_read_with_its_step() {
+        let text = "spec: [{task: assess, if: 'not SLOs()'}, {task: assess, if: true}, {task: assess, if: null}]";
+        let steps = Experiment::parse(text).unwrap().steps;
+        let conditions: Vec<_> = steps.iter().map(|step| step.condition.as_ref().map(StepCondition::text)).collect();
+        assert_eq!(conditions, [Some("not SLOs()"), Some("true"), None]);
+        let error = Experiment::parse("spec: [{task: assess}, {task: assess, if: SLO()}]").unwrap_err();
+        assert_eq!(error.to_string(), "step 2 (`assess`): `if`");
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        assert_eq!(
+            source.as_deref(),
+            Some("`SLO()` is wrong at position 1: there is no function `SLO`; did you mean `SLOs`?")
+        );
+    }
+
+    #[test]
     fn says_which_step_is_wrong_and_how() {
         for (text, message) in [
             ("spec: []", "the experiment has no steps"),
@@ -216,8 +250,8 @@ mod tests {
                 "step 2 (`http`): `urll` is not a known key; did you mean `url`?",
             ),
             (
-                "spec: [{task: assess, if: 'SLOs()'}]",
-                "step 1 (`assess`) has `if`, which this version of iter8 does not evaluate",
+                "spec: [{task: assess, if: !SLOs()}]",
+                "line 1: the `!` of `if` begins a tag of YAML, so that the condition is lost: put it in quotes, or write `not` in its place",
             ),
         ] {
             assert_eq!(Experiment::parse(text).unwrap_err().to_string(), message);

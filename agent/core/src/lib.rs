@@ -21,6 +21,7 @@ pub mod scalar;
 pub mod schema;
 pub mod slo;
 pub mod stats;
+pub mod step_condition;
 pub mod suggest;
 pub mod summary;
 pub mod task;

@@ -161,6 +161,8 @@ pub enum StepStatus {
     Running,
     /// Done.
     Succeeded,
+    /// Not done, because its condition did not hold.
+    Skipped,
     /// Failed; the steps after it do not run.
     Failed,
     /// Stopped from outside.
@@ -301,9 +303,10 @@ impl ExperimentResult {
         }
     }
 
-    /// Steps of the present loop that are done.
+    /// Steps of the present loop that are done, or skipped because of their condition.
     pub fn completed_steps(&self) -> usize {
-        self.steps.iter().filter(|step| step.status == StepStatus::Succeeded).count()
+        let is_done = |step: &&StepResult| matches!(step.status, StepStatus::Succeeded | StepStatus::Skipped);
+        self.steps.iter().filter(is_done).count()
     }
 
     /// The first failed step of the present loop with its number from 1.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::cron;
 use crate::metric::MetricName;
 use crate::scalar::{Count, Text};
 use crate::schema::{Problem, check, schema_of};
+use crate::step_condition::StepCondition;
 use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::abnmetrics::AbnMetrics;
@@ -149,7 +150,45 @@ pub enum PullPolicy {
 
 /// `values.schema.json` of the chart.
 pub fn schema() -> Value {
-    schema_of::<Values>()
+    let mut schema = schema_of::<Values>();
+    for task in Task::NAMES {
+        let inputs = format!("/properties/{task}/anyOf/0/$ref");
+        let Some(inputs) =
+            schema.pointer(&inputs).and_then(Value::as_str).map(|inputs| format!("{}/properties", &inputs[1..]))
+        else {
+            continue;
+        };
+        if let Some(Value::Object(inputs)) = schema.pointer_mut(&inputs) {
+            inputs.insert(CONDITION.to_owned(), condition_schema());
+        }
+    }
+    schema
+}
+
+/// The key of a task's inputs that says when its step runs. It is no input of the task.
+const CONDITION: &str = "if";
+
+fn condition_schema() -> Value {
+    let description = "When the step runs, as in `not SLOs()` or `Result.NumLoops % 10 == 0`; always when not given.";
+    json!({ "description": description, "type": ["string", "boolean", "null"] })
+}
+
+/// The inputs of a task among values, and the condition of its step.
+fn inputs_of(values: &Value, task: &str) -> (Value, Option<String>) {
+    let mut inputs = values.get(task).cloned().unwrap_or_default();
+    let condition = inputs.as_object_mut().and_then(|inputs| inputs.shift_remove(CONDITION));
+    let condition = match condition {
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Bool(truth)) => Some(truth.to_string()),
+        _ => None,
+    };
+    (inputs, condition)
+}
+
+/// The task that `name` is with its inputs among values, when they are good.
+fn task_of(values: &Value, name: &str) -> Option<Task> {
+    values.get(name)?;
+    Task::parse(name, &inputs_of(values, name).0)?.ok()
 }
 
 /// Every problem of merged values: keys and types by the schema, then each named task's inputs, then what spans
@@ -172,14 +211,17 @@ pub fn problems(values: &Value) -> Vec<Problem> {
             continue;
         }
         seen.push(name);
-        let inputs = values.get(name).unwrap_or(&Value::Null);
-        match Task::parse(name, inputs) {
+        let (inputs, condition) = inputs_of(values, name);
+        let wrong = condition.and_then(|text| StepCondition::parse(&text).err());
+        problems.extend(wrong.map(|error| Problem::at(&format!("{name}.{CONDITION}"), error.fault())));
+        match Task::parse(name, &inputs) {
             None => problems.push(Problem::at("tasks", unknown_task(name))),
             Some(Ok(_)) => {}
             Some(Err(found)) => {
                 let found = found.into_iter().map(|problem| problem.under(name));
                 for problem in found {
-                    if !problems.contains(&problem) {
+                    let is_same = |known: &Problem| known.unknown_key && known.path == problem.path;
+                    if !problems.contains(&problem) && !problems.iter().any(is_same) {
                         problems.push(problem);
                     }
                 }
@@ -196,7 +238,7 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     let tasks = values.get("tasks").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let before: Vec<&str> = tasks.clone().take_while(|task| *task != "assess").collect();
     let judges = tasks.clone().count() > before.len();
-    let parsed = |task: &str| Task::parse(task, values.get(task)?)?.ok();
+    let parsed = |task: &str| task_of(values, task);
     let (true, Some(Task::Assess(assess))) = (judges, parsed("assess")) else {
         return Vec::new();
     };
@@ -373,9 +415,31 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_is_checked_with_the_key_that_it_stands_under() {
+        let values = |condition: Value| json!({ "tasks": ["http"], "http": { "url": "http://a", "if": condition } });
+        for good in [json!("Result.NumLoops % 2 == 0"), json!(false), json!(null)] {
+            assert_eq!(said(&values(good)), Vec::<String>::new());
+        }
+        assert_eq!(
+            said(&values(json!("SLOs"))),
+            ["`http.if` is wrong at position 1: SLOs is a function: write `SLOs()`"]
+        );
+        assert_eq!(said(&values(json!(5))), ["`http.if` must be a text, got 5"]);
+    }
+
+    #[test]
     fn completion_knows_the_keys_of_every_task() {
         let keys: Vec<String> = crate::schema::paths(&schema()).into_iter().map(|(path, _)| path).collect();
-        for key in ["tasks", "http.url", "http.numRequests", "ready.deploy", "assess.SLOs.upper", "runner"] {
+        for key in [
+            "tasks",
+            "http.if",
+            "assess.if",
+            "http.url",
+            "http.numRequests",
+            "ready.deploy",
+            "assess.SLOs.upper",
+            "runner",
+        ] {
             assert!(keys.iter().any(|known| known == key), "{key}");
         }
     }

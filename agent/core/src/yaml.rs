@@ -22,6 +22,23 @@ impl fmt::Display for YamlError {
     }
 }
 
+/// What is wrong with `if: !SLOs()`.
+pub const TAGGED: &str = "the `!` of `if` begins a tag of YAML, so that the condition is lost: put it in quotes, or write \
+    `not` in its place";
+
+/// The line, from 1, on which a key `if` has a value that begins with `!` outside of quotes. YAML takes the word after it
+/// for a tag and the value for nothing.
+pub fn tagged_condition(text: &str) -> Option<usize> {
+    let is_tagged = |line: &str| {
+        line.match_indices("if:").any(|(at, key)| {
+            let before = line[..at].chars().next_back();
+            before.is_none_or(|before| " -{,\"'".contains(before))
+                && line[at + key.len()..].trim_start().starts_with('!')
+        })
+    };
+    text.lines().position(is_tagged).map(|line| line + 1)
+}
+
 // It repeats what its cause says, so it has none.
 impl std::error::Error for YamlError {}
 

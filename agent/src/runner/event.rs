@@ -47,6 +47,15 @@ pub enum EventKind {
         /// What it did.
         message: String,
     },
+    /// A step was not done, because its condition did not hold.
+    StepSkipped {
+        /// Its number.
+        step: usize,
+        /// Its task.
+        task: &'static str,
+        /// Why.
+        message: String,
+    },
     /// A step failed.
     StepFailed {
         /// Its number.
@@ -85,6 +94,7 @@ impl fmt::Display for EventKind {
             Self::Progress { step, message } => write!(f, "step {step}: {message}"),
             Self::StepSucceeded { step, task, message } if message.is_empty() => write!(f, "step {step} {task} done"),
             Self::StepSucceeded { step, task, message } => write!(f, "step {step} {task} done: {message}"),
+            Self::StepSkipped { step, task, message } => write!(f, "step {step} {task} skipped: {message}"),
             Self::StepFailed { step, task, message } => write!(f, "step {step} {task} failed: {message}"),
             Self::NotSaved { message } => write!(f, "the result could not be saved: {message}"),
             Self::LoopEnded { phase, verdict: None } => write!(f, "experiment {}, no verdict", lower(*phase)),

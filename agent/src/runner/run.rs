@@ -9,6 +9,7 @@ use std::sync::Mutex;
 use futures_util::FutureExt as _;
 use iter8_cluster::error::chain;
 use iter8_core::result::{ExperimentResult, Phase, StepStatus};
+use iter8_core::step_condition::StepCondition;
 use iter8_core::{Experiment, Verdict};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
@@ -83,6 +84,19 @@ pub async fn run(
             break;
         }
         let task = step.task.name();
+        match step.condition.as_ref().map(|condition| condition.holds(&run.result, names.len())) {
+            None | Some(Ok(true)) => {}
+            Some(Ok(false)) => {
+                let text = step.condition.as_ref().map(StepCondition::text).unwrap_or_default();
+                run.end_step(index, task, StepStatus::Skipped, &format!("`{text}` does not hold"));
+                continue;
+            }
+            Some(Err(error)) => {
+                run.end_step(index, task, StepStatus::Failed, &format!("its condition {error}"));
+                phase = Phase::Failed;
+                break;
+            }
+        }
         run.begin_step(index, names.len(), task);
         run.save().await;
         let progress = Mutex::new(String::new());
@@ -162,6 +176,7 @@ impl<S: ResultStore> Run<'_, S> {
         let step = index + 1;
         self.emit(match status {
             StepStatus::Succeeded => EventKind::StepSucceeded { step, task, message },
+            StepStatus::Skipped => EventKind::StepSkipped { step, task, message },
             StepStatus::Pending | StepStatus::Running | StepStatus::Failed | StepStatus::Cancelled => {
                 EventKind::StepFailed { step, task, message }
             }

@@ -56,6 +56,10 @@ fn summary(result: &ExperimentResult, style: &Style) -> String {
     if result.loops.recurring || result.loops.completed > 1 {
         rows.push(("Loops", format!("{} completed of {} started", result.loops.completed, result.loops.started)));
     }
+    let skipped = result.steps.iter().enumerate().filter(|(_, step)| step.status == StepStatus::Skipped);
+    rows.extend(
+        skipped.map(|(index, step)| ("Skipped", format!("step {} ({}): {}", index + 1, step.task, step.message))),
+    );
     if let Some((number, step)) = result.failed_step() {
         rows.push(("Task failure", format!("step {number} ({}): {}", step.task, step.message)));
     } else if let Some(step) = result.steps.iter().find(|step| step.status == StepStatus::Cancelled) {

@@ -8,7 +8,7 @@ mod set;
 mod source;
 
 use clap::Args;
-use iter8_core::yaml::YamlError;
+use iter8_core::yaml::{TAGGED, YamlError, tagged_condition};
 use serde_json::{Map, Value};
 
 pub use merge::merge_maps;
@@ -151,6 +151,16 @@ fn documents(text: &str, name: &str) -> Result<Vec<Value>, ValuesError> {
     let failed = |reason: String| ValuesError::Yaml { name: name.to_owned(), reason };
     let documents: Vec<Value> =
         serde_yaml::from_multiple(text).map_err(|error| failed(YamlError::from(error).to_string()))?;
+    // A condition that YAML took for a tag is null, as nobody would write it.
+    let has_empty_condition = |document: &Value| {
+        let tasks = document.as_object().into_iter().flat_map(Map::values);
+        tasks.filter_map(|inputs| inputs.get("if")).any(Value::is_null)
+    };
+    if documents.iter().any(has_empty_condition)
+        && let Some(line) = tagged_condition(text)
+    {
+        return Err(failed(format!("line {line}: {TAGGED}")));
+    }
     let documents = documents.into_iter().filter(|document| !document.is_null());
     documents
         .map(|document| {

@@ -27,8 +27,8 @@ spec:
 {{- range $task := .Values.tasks }}
 - task: {{ $task | toJson }}
 {{- with index $.Values $task }}
-{{- with get . "if" }}
-  if: {{ . | toJson }}
+{{- if and (hasKey . "if") (not (kindIs "invalid" (index . "if"))) }}
+  if: {{ index . "if" | toString | toJson }}
 {{- end }}
 {{- with omit . "if" }}
   with:
