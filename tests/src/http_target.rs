@@ -38,6 +38,15 @@ pub enum Behaviour {
     },
     /// Answers 200 with this body.
     Text(&'static str),
+    /// Answers as another server once did.
+    Recorded {
+        /// The status.
+        status: u16,
+        /// The type of the body.
+        content_type: &'static str,
+        /// The body.
+        body: &'static str,
+    },
     /// Answers 200 after this time.
     Late(Duration),
     /// Answers 200 once [`HttpTarget::release`] was called.
@@ -227,6 +236,10 @@ async fn answer(
     let (status, body) = match behaviour {
         Behaviour::Answer { status, bytes } => (status, Bytes::from(vec![b'.'; bytes])),
         Behaviour::Text(text) => (200, Bytes::from_static(text.as_bytes())),
+        Behaviour::Recorded { status, content_type, body } => {
+            let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
+            return Ok(Response::builder().status(status).header(header::CONTENT_TYPE, content_type).body(body)?);
+        }
         Behaviour::Late(delay) => {
             sleep(delay).await;
             (200, Bytes::new())
