@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use iter8_core::scalar::Text;
 use iter8_core::task::credential::is_secret_name;
 use iter8_core::task::load::{Pem, Tls};
+use iter8_core::task::notify::{Delivery, Template};
 use iter8_core::{Experiment, ExperimentResult, Task};
 use percent_encoding::percent_decode_str;
 use url::Url;
@@ -55,6 +56,9 @@ impl Redactor {
                         secrets.extend(calls.tls.iter().flat_map(of_key));
                     }
                 }
+                Task::Slack(slack) => secrets.extend(of_template(&slack.delivery)),
+                Task::Github(github) => secrets.extend(of_template(&github.delivery)),
+                Task::Webhook(webhook) => secrets.extend(of_template(&webhook.delivery)),
                 Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_) => {}
             }
         }
@@ -124,6 +128,14 @@ impl Redactor {
         {
             *text = self.clean(text);
         }
+    }
+}
+
+/// The secrets in the URL of a template.
+fn of_template(delivery: &Delivery) -> Vec<String> {
+    match delivery.template() {
+        Some((_, Template::Url(url))) => Url::parse(url).iter().flat_map(of_url).collect(),
+        Some((_, Template::Text(_) | Template::Path(_))) | None => Vec::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use iter8_cluster::error::BoxError;
 use iter8_cluster::names::{Group, Revision};
 use iter8_cluster::plan::{LaunchPlan, Render};
 use iter8_core::schema::Problem;
-use iter8_core::values::{Runner, problems, schema};
+use iter8_core::values::{Runner, plain_credentials, problems, schema};
 use iter8_core::{ExitCode, Experiment};
 use serde_json::{Value, json};
 
@@ -56,6 +56,11 @@ pub(crate) fn check(user_values: Value, validate: Validate) -> Result<Checked, C
     if !unknown.is_empty() {
         iter8_core::schema::prune_unknown(&mut values, &schema());
     }
+    warnings.extend(plain_credentials(&values).into_iter().map(|place| {
+        format!(
+            "`{place}` stands in the values as it is, and so in Secrets of this experiment: {{secret: NAME, key: KEY}} in its place takes it from a Secret of yours"
+        )
+    }));
     complete(&mut values)?;
     Ok(Checked { chart, user_values, values, warnings })
 }
@@ -75,7 +80,13 @@ const DEADLINE_SLACK: Duration = Duration::from_secs(600);
 /// How long the tasks take at most when nothing is late.
 fn expected(values: &Value) -> Result<Duration, CliError> {
     let tasks = values["tasks"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let steps: Vec<Value> = tasks.map(|task| json!({ "task": task, "with": values[task] })).collect();
+    let step = |task| {
+        let mut inputs: Value = values[task].clone();
+        // The condition of a step is none of its inputs, as in the chart.
+        inputs.as_object_mut().and_then(|inputs| inputs.remove("if"));
+        json!({ "task": task, "with": inputs })
+    };
+    let steps: Vec<Value> = tasks.map(step).collect();
     let spec = json!({ "spec": steps }).to_string();
     let experiment = Experiment::parse(&spec).map_err(internal)?;
     Ok(experiment.expected_duration())

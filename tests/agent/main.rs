@@ -8,6 +8,7 @@ mod endpoints;
 mod grpc;
 mod harness;
 mod loops;
+mod notify;
 mod pace;
 mod privacy;
 mod ready;

@@ -120,6 +120,42 @@ fn only_what_changes_is_shown_and_no_credentials() {
 }
 
 #[test]
+fn tokens_and_webhooks_are_warned_of_and_shown_in_no_difference() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let values = |token: &str, qps: u32| {
+        json!({
+            "tasks": ["http", "slack", "github", "webhook"], "http": { "url": "http://app/get", "qps": qps },
+            "slack": { "url": format!("https://hooks.slack.com/services/T1/{token}?a=1&b=2") },
+            "github": { "owner": "octo", "repo": "shop", "token": token },
+            "webhook": {
+                "url": format!("https://hooks.example.com/{token}"), "bearerToken": { "secret": "ci", "key": "token" },
+                "headers": { "X-Auth-Token": format!("k\"{token}"), "X-Team": "red" },
+            },
+        })
+        .to_string()
+    };
+    let launch =
+        |words: &str, token: &str, qps: u32| plugin.line(&format!("{words} -f -")).stdin(values(token, qps)).run();
+    let output = launch("launch", "f1rst-t0ken", 5).code(0);
+    let warned: Vec<&str> = output.stderr.lines().filter(|line| line.contains("stands in the values")).collect();
+    assert_eq!(warned.len(), 3, "{output}");
+    for place in ["`github.token`", "`slack.url`", "`webhook.headers.X-Auth-Token`"] {
+        assert!(warned.iter().any(|line| line.contains(place)), "{output}");
+    }
+    assert!(!output.stdout.contains("t0ken") && !output.stderr.contains("t0ken"), "{output}");
+    let output = launch("diff", "f1rst-t0ken", 50).code(1);
+    assert!(output.stdout.contains("+          \"qps\": 50,"), "{output}");
+    assert!(!output.stdout.contains("t0ken"), "{output}");
+    let output = launch("diff", "sec0nd-t0ken", 5).code(1);
+    assert!(
+        output.stdout.contains("secret/iter8-default-2-spec differs in credentials, which are not shown"),
+        "{output}"
+    );
+    assert!(!output.stdout.contains("t0ken"), "{output}");
+}
+
+#[test]
 fn what_somebody_else_changed_is_shown() {
     let server = ApiServer::start();
     let plugin = Plugin::with(&server);

@@ -57,6 +57,25 @@ fn the_objects_of_an_experiment_are_printed_without_any_cluster() {
 }
 
 #[test]
+fn the_pod_mounts_the_secrets_that_inputs_refer_to_and_nothing_that_only_looks_like_one() {
+    let values = include_str!("../helm/values/secrets_of_inputs.yaml");
+    let output = Plugin::new().line("render -f -").stdin(values).run().code(0);
+    let objects = output.yaml();
+    let pod = &of_kind(&objects, "Job", "iter8-default-1")["spec"]["template"]["spec"];
+    let volumes = pod["volumes"].as_array().expect("a pod has volumes");
+    let secrets: Vec<&Value> =
+        volumes.iter().map(|volume| &volume["secret"]).filter(|s| !s["optional"].is_null()).collect();
+    let named = |name: &str| json!({ "secretName": name, "optional": true });
+    assert_eq!(secrets, [&named("5"), &named("other-tls"), &named("shop-tls"), &named("third-tls")]);
+    let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("a container has mounts");
+    let places: Vec<&str> = mounts.iter().filter_map(|mount| mount["mountPath"].as_str()).collect();
+    assert_eq!(
+        places[2..],
+        ["5", "other-tls", "shop-tls", "third-tls"].map(|name| format!("/etc/iter8-secrets/{name}"))
+    );
+}
+
+#[test]
 fn render_gen_and_a_dry_run_by_the_client_print_the_same() {
     let plugin = Plugin::new();
     let rendered = plugin.run(&format!("render {TASKS}")).code(0);

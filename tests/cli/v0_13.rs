@@ -29,6 +29,8 @@ fn base(task: &str) -> &'static str {
         "http" => "tasks={http},http.url=http://app",
         "grpc" => "tasks={grpc},grpc.host=app:50051,grpc.call=shop.Orders.Place",
         "assess" => "tasks={http,assess},http.url=http://app",
+        "slack" => "tasks={slack},slack.url=https://hooks.slack.com/services/T/B/X",
+        "github" => "tasks={github},github.owner=octo,github.repo=shop,github.token=t",
         other => panic!("no experiment for {other}"),
     }
 }
@@ -134,6 +136,28 @@ fn keys() -> Vec<(&'static str, &'static str, Place, Value)> {
             Step(1, "/with/SLOs/lower"),
             json!({ "http/request-count": 100 }),
         ),
+        // slack, github
+        ("slack", "slack.url=https://hooks.slack.com/x", Step(0, "/with/url"), json!("https://hooks.slack.com/x")),
+        ("slack", "slack.if=SLOs()", Step(0, "/if"), json!("SLOs()")),
+        ("slack", "slack.method=POST", Step(0, "/with/method"), json!("POST")),
+        (
+            "slack",
+            "slack.payloadTemplateURL=https://a/slack.tpl",
+            Step(0, "/with/payloadTemplateURL"),
+            json!("https://a/slack.tpl"),
+        ),
+        ("slack", "slack.softFailure=false", Step(0, "/with/softFailure"), json!(false)),
+        ("github", "github.if=not SLOs()", Step(0, "/if"), json!("not SLOs()")),
+        ("github", "github.owner=me", Step(0, "/with/owner"), json!("me")),
+        ("github", "github.repo=app", Step(0, "/with/repo"), json!("app")),
+        ("github", "github.token=ghp_1", Step(0, "/with/token"), json!("ghp_1")),
+        (
+            "github",
+            "github.payloadTemplateURL=https://a/github.tpl",
+            Step(0, "/with/payloadTemplateURL"),
+            json!("https://a/github.tpl"),
+        ),
+        ("github", "github.softFailure=false", Step(0, "/with/softFailure"), json!(false)),
     ]
 }
 

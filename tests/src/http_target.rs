@@ -47,6 +47,13 @@ pub enum Behaviour {
         /// The body.
         body: &'static str,
     },
+    /// Answers with this status, and that one may come again at once, so many times; then 200 and `ok`.
+    Recovers {
+        /// The status.
+        status: u16,
+        /// How many times.
+        after: u64,
+    },
     /// Answers 200 after this time.
     Late(Duration),
     /// Answers 200 once [`HttpTarget::release`] was called.
@@ -223,15 +230,17 @@ async fn answer(
     let (head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
     let path = head.uri.path().to_owned();
-    let behaviour = state.update(|state| {
-        *state.counts.entry(path.clone()).or_default() += 1;
+    let (behaviour, count) = state.update(|state| {
+        let count = state.counts.entry(path.clone()).or_default();
+        *count += 1;
+        let count = *count;
         state.last = Some(Received {
             method: head.method.clone(),
             target: head.uri.to_string(),
             headers: head.headers.clone(),
             body: body.clone(),
         });
-        state.by_path.get(&path).unwrap_or(&state.usual).clone()
+        (state.by_path.get(&path).unwrap_or(&state.usual).clone(), count)
     });
     let (status, body) = match behaviour {
         Behaviour::Answer { status, bytes } => (status, Bytes::from(vec![b'.'; bytes])),
@@ -239,6 +248,11 @@ async fn answer(
         Behaviour::Recorded { status, content_type, body } => {
             let body = Full::from(body).map_err(|never| match never {}).boxed_unsync();
             return Ok(Response::builder().status(status).header(header::CONTENT_TYPE, content_type).body(body)?);
+        }
+        Behaviour::Recovers { after, .. } if count > after => (200, Bytes::from_static(b"ok")),
+        Behaviour::Recovers { status, .. } => {
+            let body = Full::default().map_err(|never| match never {}).boxed_unsync();
+            return Ok(Response::builder().status(status).header(header::RETRY_AFTER, 0).body(body)?);
         }
         Behaviour::Late(delay) => {
             sleep(delay).await;

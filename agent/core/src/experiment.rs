@@ -163,6 +163,9 @@ impl Experiment {
             Task::Grpc(grpc) => grpc.expected_duration(),
             Task::AbnMetrics(_) => abnmetrics::PATIENCE,
             Task::Assess(_) => Duration::ZERO,
+            Task::Slack(slack) => slack.delivery.expected_duration(),
+            Task::Github(github) => github.delivery.expected_duration(),
+            Task::Webhook(webhook) => webhook.delivery.expected_duration(),
         };
         // A year is longer than any experiment, and small enough for every sum and every field of the cluster.
         self.steps
@@ -188,6 +191,7 @@ impl Experiment {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),
             Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::AbnMetrics(_) => None,
+            Task::Slack(_) | Task::Github(_) | Task::Webhook(_) => None,
         })
     }
 }

@@ -19,6 +19,7 @@ use crate::task::assess::Assess;
 use crate::task::grpc::{self, Grpc};
 use crate::task::http::{self, Http};
 use crate::task::load::MAX_RATE_METRIC;
+use crate::task::notify::{Github, Slack, Webhook};
 use crate::task::ready::Ready;
 
 /// Values of an experiment.
@@ -26,7 +27,7 @@ use crate::task::ready::Ready;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Values of an experiment")]
 pub struct Values {
-    /// The tasks to run, in this order: ready, http, grpc, abnmetrics, assess.
+    /// The tasks to run, in this order: ready, http, grpc, abnmetrics, assess, slack, github, webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<Text>>,
     /// What runs the experiment.
@@ -50,6 +51,15 @@ pub struct Values {
     /// Inputs of the task assess.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assess: Option<Assess>,
+    /// Inputs of the task slack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack: Option<Slack>,
+    /// Inputs of the task github.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub github: Option<Github>,
+    /// Inputs of the task webhook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
     /// Image of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Text>,
@@ -233,6 +243,21 @@ pub fn problems(values: &Value) -> Vec<Problem> {
     problems
 }
 
+/// The places where a credential stands in the values as it is, for whoever warns of it. A URL of `webhook` need not be one.
+pub fn plain_credentials(values: &Value) -> Vec<String> {
+    let tasks = values.get("tasks").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let mut places = Vec::new();
+    for task in tasks {
+        let Some(parsed) = task_of(values, task) else { continue };
+        let plain = parsed.credentials().into_iter().filter(|placed| placed.credential.plain().is_some());
+        let found = plain.map(|placed| format!("{task}.{}", placed.path));
+        places.extend(found.filter(|place| place != "webhook.url"));
+    }
+    places.sort();
+    places.dedup();
+    places
+}
+
 /// Objectives on what no task before `assess` measures: such an experiment could never pass.
 fn unmeasured(values: &Value) -> Vec<Problem> {
     let tasks = values.get("tasks").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
@@ -259,6 +284,7 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
             Some(Task::Http(http)) => http.search.is_some(),
             Some(Task::Grpc(grpc)) => grpc.search.is_some(),
             Some(Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_)) | None => false,
+            Some(Task::Slack(_) | Task::Github(_) | Task::Webhook(_)) => false,
         };
         if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches() {
             let message = format!("has `{name}`, which only a search measures: set {task}.search");
@@ -331,7 +357,9 @@ mod tests {
             (json!({ "tasks": ["htpp"] }), vec!["`tasks` names `htpp`, which is not a task; did you mean `http`?"]),
             (
                 json!({ "tasks": ["banana"] }),
-                vec!["`tasks` names `banana`, which is not a task; known are ready, http, grpc, abnmetrics, assess"],
+                vec![
+                    "`tasks` names `banana`, which is not a task; known are ready, http, grpc, abnmetrics, assess, slack, github, webhook",
+                ],
             ),
             (
                 json!({ "tasks": ["http"], "http": { "url": "http://a", "numRequest": 5 } }),

@@ -7,6 +7,7 @@ mod conversation;
 mod grpc;
 mod http;
 mod load;
+mod notify;
 mod ready;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use iter8_core::{Experiment, ExperimentResult, Task};
 use tokio_util::sync::CancellationToken;
 
+pub use notify::NotifyError;
 pub use ready::readiness;
 
 use crate::credentials::{CredentialError, Credentials};
@@ -111,6 +113,9 @@ pub enum TaskError {
         #[source]
         source: CredentialError,
     },
+    /// Nobody could be told how the experiment goes.
+    #[error("not delivered")]
+    Notify(#[from] NotifyError),
     /// One of several endpoints cannot be measured.
     #[error("endpoint `{endpoint}`")]
     Endpoint {
@@ -139,5 +144,8 @@ pub(crate) async fn run(task: &Task, context: TaskContext<'_>) -> Result<String,
         Task::Grpc(inputs) => grpc::run(inputs, context).await,
         Task::AbnMetrics(inputs) => abnmetrics::run(inputs, context).await,
         Task::Assess(inputs) => Ok(assess::run(inputs, context)),
+        Task::Slack(inputs) => notify::slack(inputs, context).await,
+        Task::Github(inputs) => notify::github(inputs, context).await,
+        Task::Webhook(inputs) => notify::webhook(inputs, context).await,
     }
 }

@@ -6,11 +6,14 @@ pub mod credential;
 pub mod grpc;
 pub mod http;
 pub mod load;
+pub mod notify;
 pub mod ready;
 
 use serde_json::Value;
 
 pub use credential::{Credential, Placed};
+
+use credential::is_secret_name;
 
 use crate::schema::{Problem, check, schema_of};
 
@@ -27,11 +30,18 @@ pub enum Task {
     AbnMetrics(abnmetrics::AbnMetrics),
     /// Judges objectives on what was measured.
     Assess(assess::Assess),
+    /// Says in Slack how it goes.
+    Slack(notify::Slack),
+    /// Starts workflows of a repository on GitHub.
+    Github(notify::Github),
+    /// Tells any server.
+    Webhook(notify::Webhook),
 }
 
 impl Task {
     /// The names of all tasks, in the order in which they are documented.
-    pub const NAMES: [&'static str; 5] = ["ready", "http", "grpc", "abnmetrics", "assess"];
+    pub const NAMES: [&'static str; 8] =
+        ["ready", "http", "grpc", "abnmetrics", "assess", "slack", "github", "webhook"];
 
     /// The task's name in a spec and in values.
     pub const fn name(&self) -> &'static str {
@@ -41,6 +51,9 @@ impl Task {
             Self::Grpc(_) => "grpc",
             Self::AbnMetrics(_) => "abnmetrics",
             Self::Assess(_) => "assess",
+            Self::Slack(_) => "slack",
+            Self::Github(_) => "github",
+            Self::Webhook(_) => "webhook",
         }
     }
 
@@ -50,7 +63,7 @@ impl Task {
             Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
             Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
-            Self::Ready(_) | Self::Assess(_) => Vec::new(),
+            Self::Ready(_) | Self::Assess(_) | Self::Slack(_) | Self::Github(_) | Self::Webhook(_) => Vec::new(),
         }
     }
 
@@ -59,6 +72,14 @@ impl Task {
     pub fn credentials(&self) -> Vec<Placed<'_>> {
         match self {
             Self::Ready(_) | Self::Http(_) | Self::Grpc(_) | Self::AbnMetrics(_) | Self::Assess(_) => Vec::new(),
+            Self::Slack(slack) => placed([("url", slack.url.as_ref())]),
+            Self::Github(github) => placed([("token", github.token.as_ref())]),
+            Self::Webhook(webhook) => {
+                let mut found = placed([("url", webhook.url.as_ref()), ("bearerToken", webhook.bearer_token.as_ref())]);
+                let headers = webhook.headers.iter().filter(|(name, _)| is_secret_name(name));
+                found.extend(headers.map(|(name, credential)| Placed { path: format!("headers.{name}"), credential }));
+                found
+            }
         }
     }
 
@@ -73,9 +94,18 @@ impl Task {
             "grpc" => Some(read(with, grpc::Grpc::validate).map(|grpc| Self::Grpc(Box::new(grpc)))),
             "abnmetrics" => Some(read(with, abnmetrics::AbnMetrics::validate).map(Self::AbnMetrics)),
             "assess" => Some(read(with, assess::Assess::validate).map(Self::Assess)),
+            "slack" => Some(read(with, notify::Slack::validate).map(Self::Slack)),
+            "github" => Some(read(with, notify::Github::validate).map(Self::Github)),
+            "webhook" => Some(read(with, notify::Webhook::validate).map(Self::Webhook)),
             _ => None,
         }
     }
+}
+
+/// The credentials of those places that have one.
+fn placed<'a, const N: usize>(places: [(&str, Option<&'a Credential>); N]) -> Vec<Placed<'a>> {
+    let given = places.into_iter().filter_map(|(path, credential)| Some((path.to_owned(), credential?)));
+    given.map(|(path, credential)| Placed { path, credential }).collect()
 }
 
 /// Reads inputs strictly: by their schema first, because its messages have places and suggestions, then as a type,

@@ -199,6 +199,6 @@ impl Load {
 }
 
 /// A token of RFC 9110, section 5.6.2: what names of headers and methods are made of.
-fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -2,6 +2,8 @@
 
 mod check;
 
+pub(crate) use check::is_token;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 

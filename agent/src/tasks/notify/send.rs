@@ -1,0 +1,158 @@
+//! Sends one request until it is answered: with timeouts, a bounded number of attempts, and credentials that never leave
+//! the origin they are meant for. What an answer means is the business of whoever asks.
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode, header};
+use iter8_core::task::notify::{ATTEMPTS, LONGEST_WAIT};
+use jiff::Timestamp;
+use reqwest::redirect::{Attempt, Policy};
+use url::Url;
+
+/// The most bytes of an answer that are read; what comes after them says nothing more.
+const ANSWER_MAX: usize = 64 * 1024;
+/// The wait after the first attempt; it doubles with each further one.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The most redirects of one attempt.
+const REDIRECTS_MAX: usize = 5;
+
+/// A request.
+pub(super) struct Message {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<String>,
+    /// How long one attempt may take.
+    pub(super) timeout: Duration,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// The beginning of the body.
+    pub(super) body: String,
+    /// The origin that a redirect points to which was not followed.
+    pub(super) elsewhere: Option<String>,
+    /// How long the server wants to be left alone.
+    retry_after: Option<Duration>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No client can be made.
+    #[error("cannot speak HTTP")]
+    Client(#[source] reqwest::Error),
+    /// No answer in time.
+    #[error("{whom} did not answer within {}", iter8_core::GoDuration(*.timeout))]
+    Late {
+        /// Scheme, host and port.
+        whom: String,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// The connection failed.
+    #[error("{whom} cannot be reached, tried {attempts} times")]
+    Unreachable {
+        /// Scheme, host and port.
+        whom: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// Why, without the URL.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// Sends a message and gives the last answer. A connection that fails and a server that is too busy or broken are tried
+/// again; an answer that does not come in time is not, because the message may have arrived.
+///
+/// # Errors
+/// When there is no answer.
+pub(super) async fn send(message: &Message) -> Result<Answer, SendError> {
+    let client = reqwest::Client::builder()
+        .timeout(message.timeout)
+        .redirect(Policy::custom(follow))
+        // It would show the URL, which may be a credential.
+        .referer(false)
+        .user_agent(concat!("iter8-agent/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| SendError::Client(error.without_url()))?;
+    let whom = message.url.origin().ascii_serialization();
+    let mut wait = FIRST_WAIT;
+    for attempt in 1.. {
+        let asked = match once(&client, message).await {
+            Ok(answer) if attempt == ATTEMPTS || !is_busy(&answer) => return Ok(answer),
+            Ok(answer) => answer.retry_after,
+            Err(error) if error.is_timeout() => return Err(SendError::Late { whom, timeout: message.timeout }),
+            Err(source) if attempt == ATTEMPTS => {
+                return Err(SendError::Unreachable { whom, attempts: attempt, source });
+            }
+            Err(_) => None,
+        };
+        tokio::time::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT)).await;
+        wait *= 2;
+    }
+    unreachable!("the last attempt returns")
+}
+
+async fn once(client: &reqwest::Client, message: &Message) -> Result<Answer, reqwest::Error> {
+    let request = client.request(message.method.clone(), message.url.clone()).headers(message.headers.clone());
+    let request = message.body.iter().fold(request, |request, body| request.body(body.clone()));
+    let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let retry_after = text(header::RETRY_AFTER).and_then(retry_after);
+    let place = text(header::LOCATION).and_then(|place| response.url().join(place).ok());
+    let elsewhere = place.filter(|_| response.status().is_redirection());
+    let elsewhere = elsewhere.map(|place| place.origin().ascii_serialization());
+    let status = response.status();
+    let mut bytes = Vec::new();
+    // The status says what counts; a body that breaks off or has no end changes nothing.
+    while let Ok(Some(chunk)) = response.chunk().await {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() >= ANSWER_MAX {
+            bytes.truncate(ANSWER_MAX);
+            break;
+        }
+    }
+    Ok(Answer { status, body: String::from_utf8_lossy(&bytes).into_owned(), elsewhere, retry_after })
+}
+
+/// Follows a redirect within the origin that repeats the request as it is (RFC 9110, 15.4.8 and 15.4.9): others make a GET
+/// of it, which tells nobody anything.
+fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let repeats = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
+    let within = attempt.previous().iter().all(|url| url.origin() == attempt.url().origin());
+    if repeats && within && attempt.previous().len() <= REDIRECTS_MAX { attempt.follow() } else { attempt.stop() }
+}
+
+/// Whether the same request may be taken later. GitHub refuses what comes too often with 403, and says until when.
+fn is_busy(answer: &Answer) -> bool {
+    let status = answer.status;
+    status == StatusCode::TOO_MANY_REQUESTS
+        || status.is_server_error()
+        || (status == StatusCode::FORBIDDEN && answer.retry_after.is_some())
+}
+
+/// A wait in seconds or until a date (RFC 9110, 10.2.3).
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
+    Some(until.duration_since(Timestamp::now()).try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_read_in_seconds_and_as_a_date() {
+        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        assert!(retry_after("Fri, 31 Dec 9998 23:59:59 GMT").unwrap() > LONGEST_WAIT);
+        assert_eq!(retry_after("soon"), None);
+    }
+}
