@@ -204,9 +204,15 @@ fn of_text(text: &str) -> Vec<String> {
     if let Some(url) = Url::parse(text).ok().filter(Url::has_host) {
         secrets.extend(of_url(&url));
         let path = url.path_segments().into_iter().flatten();
-        secrets.extend(path.filter(|part| part.len() >= SECRET_PART_MIN_LEN).map(str::to_owned));
+        secrets.extend(path.filter(|part| is_random(part)).map(str::to_owned));
     }
     secrets
+}
+
+/// Whether a part of a path was made by a machine rather than by somebody who speaks: blotting out `experiments` would spoil
+/// every message.
+fn is_random(part: &str) -> bool {
+    part.len() >= SECRET_PART_MIN_LEN && part.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 /// A credential with its scheme (`Bearer abc`), and the credential alone.
@@ -265,6 +271,25 @@ mod tests {
         redactor().clean_result(&mut result);
         let json = result.to_json().unwrap();
         assert!(!json.contains("s3cr3t") && !json.contains("k3yk3y"), "{json}");
+    }
+
+    #[test]
+    fn a_text_that_is_learnt_is_known_within_json_and_in_the_parts_of_a_url_and_words_stay() {
+        let redactor = Redactor::default();
+        redactor.learn("https://hooks.example.com/experiments/B0C1D2E3/x?a=1&b=2");
+        redactor.learn("quo\"te<d>");
+        redactor.learn("-----BEGIN X-----\nc2VjcmV0Cg==\n-----END X-----");
+        redactor.learn("abc");
+        for (text, cleaned) in [
+            ("to https://hooks.example.com/experiments/B0C1D2E3/x?a=1&b=2", "to [redacted]"),
+            (r"to https://hooks.example.com/experiments/B0C1D2E3/x?a=1\u0026b=2", "to [redacted]"),
+            ("/experiments/B0C1D2E3", "/experiments/[redacted]"),
+            (r#"quo"te<d> quo\"te<d> quo\"te\u003cd\u003e"#, "[redacted] [redacted] [redacted]"),
+            ("line c2VjcmV0Cg== of it", "line [redacted] of it"),
+            ("abc", "abc"),
+        ] {
+            assert_eq!(redactor.clean(text), cleaned);
+        }
     }
 
     #[test]

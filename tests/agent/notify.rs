@@ -188,7 +188,7 @@ fn a_webhook_gets_headers_and_a_token_and_the_report_as_json() {
 }
 
 #[test]
-fn a_plain_credential_is_shown_nowhere_although_the_server_echoes_it() {
+fn a_credential_is_shown_nowhere_although_the_server_echoes_it() {
     let target = HttpTarget::start(Behaviour::Echo { status: 403, after: 0 });
     for step in [
         webhook(
@@ -197,8 +197,11 @@ fn a_plain_credential_is_shown_nowhere_although_the_server_echoes_it() {
         ),
         github(&target, &json!({ "token": TOKEN })),
         json!({ "task": "slack", "with": { "url": target.url(HOOK) } }),
+        webhook(&target.url("/"), &json!({ "headers": { "X-Team": secret("token") } })),
+        github(&target, &json!({})),
+        slack(&json!({})),
     ] {
-        let stage = with_secret("");
+        let stage = with_secret(&target.url(HOOK));
         let written = told(&stage, step, code::SUCCEEDED);
         assert!(message(&stage).contains("answered 403 Forbidden"), "{}", message(&stage));
         assert_clean(&written);

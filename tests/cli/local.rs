@@ -272,6 +272,27 @@ fn the_demo_shows_a_report_and_leaves_no_file() {
 }
 
 #[test]
+fn a_local_run_takes_credentials_from_its_environment_and_says_that_it_has_no_secrets() {
+    let target = HttpTarget::start(Behaviour::OK);
+    let plugin = Plugin::new();
+    let url = target.url("/hook");
+    let launch = |token: &str| {
+        let values = ["--set", "tasks={webhook}", "--set", &format!("webhook.url={url}"), "--set", token];
+        plugin.words(["launch", "--local"].into_iter().chain(values))
+    };
+    let output = launch("webhook.bearerToken.env=HOOK_TOKEN").env("HOOK_TOKEN", "s3cr3t-t0ken").run().code(0);
+    assert_eq!(target.last().header("authorization"), "Bearer s3cr3t-t0ken");
+    assert!(!output.stdout.contains("t0ken") && !output.stderr.contains("t0ken"), "{output}");
+    for file in plugin.files() {
+        assert!(!std::fs::read_to_string(plugin.home().join(file)).unwrap_or_default().contains("t0ken"));
+    }
+    let hard = "webhook.softFailure=false,webhook.bearerToken.secret=ci,webhook.bearerToken.key=token";
+    let _ = launch(hard).run().code(4).complains(
+        "a local run has no Secrets, so it cannot read key `token` of `ci`: give {env: VARIABLE} in its place",
+    );
+}
+
+#[test]
 fn secrets_are_kept_out_of_results() {
     let target = HttpTarget::start(Behaviour::Echo { status: 500, after: 0 });
     let plugin = Plugin::new();

@@ -128,3 +128,75 @@ pub fn of_github(report: &Report) -> Value {
     report.verdict_reason = cut(&report.verdict_reason, TEXT_MAX);
     event(&report)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Experiment;
+    use crate::result::Version;
+    use crate::slo::Bound;
+
+    fn slo(metric: &str, version: usize, verdict: Verdict) -> SloResult {
+        SloResult {
+            metric: metric.to_owned(),
+            bound: Bound::Upper,
+            limit: 50.0,
+            version: Some(version),
+            verdict,
+            reason: String::new(),
+            value: Some(50.004),
+            unit: Some("ms".to_owned()),
+            interval: None,
+            samples: None,
+            source: None,
+        }
+    }
+
+    fn report(result: &ExperimentResult) -> Report {
+        let spec = "spec: [{task: http, with: {url: 'http://a', headers: {Authorization: s3cr3t}}}, {task: assess}]";
+        Report::of(&Experiment::parse(spec).unwrap(), result, "2026-01-02T03:04:05Z".parse().unwrap())
+    }
+
+    fn assessed() -> ExperimentResult {
+        let mut result = ExperimentResult::pending("web", "shop", 3, &["http", "assess"]);
+        result.begin_loop("2026-01-02T03:04:05Z".parse().unwrap(), &["http", "assess"]);
+        result.steps.iter_mut().for_each(|step| step.status = StepStatus::Succeeded);
+        let version = |name: &str| Version { version: None, track: Some(name.to_owned()) };
+        result.versions = vec![version("baseline"), version("candidate")];
+        result.slos = vec![slo("db/a", 0, Verdict::Pass), slo("db/a", 1, Verdict::Fail)];
+        (result.verdict, result.verdict_reason) = (Some(Verdict::Fail), "too slow".to_owned());
+        result
+    }
+
+    #[test]
+    fn slack_is_told_of_each_version_with_as_many_digits_as_it_takes() {
+        let result = assessed();
+        let message = of_slack(&report(&result), &result);
+        assert_eq!(message["text"], "✘ fail: experiment web in shop, revision 3");
+        assert_eq!(message["blocks"][1]["text"]["text"], "too slow");
+        let table = "```\npass         db/a &lt;= 50 ms: baseline: 50.004 ms\nfail         db/a &lt;= 50 ms: candidate: 50.004 ms\n```";
+        assert_eq!(message["blocks"][2]["text"], json!({ "type": "mrkdwn", "text": table, "verbatim": true }));
+    }
+
+    #[test]
+    fn what_an_earlier_loop_decided_is_not_told() {
+        let mut result = assessed();
+        result.begin_loop("2026-01-02T03:05:05Z".parse().unwrap(), &["http", "assess"]);
+        let report = report(&result);
+        assert_eq!((report.verdict, report.verdict_reason.as_str(), report.num_loops), (None, "", 2));
+        assert!(report.experiment["result"]["insights"]["SLOs"].is_null());
+        let message = of_slack(&report, &result);
+        assert_eq!(message["text"], "… no verdict yet: experiment web in shop, revision 3");
+        assert!(!message.to_string().contains("db/a"), "{message}");
+    }
+
+    #[test]
+    fn an_event_tells_which_version_keeps_what_and_no_input_of_a_step() {
+        let payload = of_github(&report(&assessed()))["client_payload"].clone();
+        assert_eq!((&payload["verdict"], &payload["completed"]), (&json!("fail"), &json!(true)));
+        let insights = &payload["experiment"]["result"]["insights"];
+        assert_eq!(insights["SLOs"]["upper"], json!([{ "metric": "db/a", "limit": 50.0 }]));
+        assert_eq!(insights["SLOsSatisfied"], json!({ "upper": [[true, false]], "lower": [] }));
+        assert!(!payload.to_string().contains("s3cr3t"), "{payload}");
+    }
+}
