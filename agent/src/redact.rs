@@ -11,6 +11,7 @@ use iter8_core::task::load::{Pem, Tls};
 use iter8_core::task::notify::{Delivery, Template};
 use iter8_core::{Experiment, ExperimentResult, Task};
 use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
 use url::Url;
 
 /// What stands in place of a secret.
@@ -59,6 +60,12 @@ impl Redactor {
                 Task::Slack(slack) => secrets.extend(of_template(&slack.delivery)),
                 Task::Github(github) => secrets.extend(of_template(&github.delivery)),
                 Task::Webhook(webhook) => secrets.extend(of_template(&webhook.delivery)),
+                Task::CustomMetrics(metrics) => {
+                    secrets.extend(metrics.tls().flat_map(of_key));
+                    let urls = metrics.templates.values().filter_map(|text| Url::parse(text.0.trim()).ok());
+                    secrets.extend(urls.flat_map(|url| of_url(&url)));
+                    secrets.extend(metrics.versions().iter().flat_map(|(_, values)| named_secrets(values)));
+                }
                 Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_) => {}
             }
         }
@@ -137,6 +144,16 @@ fn of_template(delivery: &Delivery) -> Vec<String> {
         Some((_, Template::Url(url))) => Url::parse(url).iter().flat_map(of_url).collect(),
         Some((_, Template::Text(_) | Template::Path(_))) | None => Vec::new(),
     }
+}
+
+/// Texts of the values of templates whose keys are called as secrets are.
+fn named_secrets(values: &Map<String, Value>) -> Vec<String> {
+    let secrets = values.iter().flat_map(|(key, value)| match value {
+        Value::Object(inner) => named_secrets(inner),
+        Value::String(text) if is_secret_name(key) => of_text(text),
+        _ => Vec::new(),
+    });
+    secrets.collect()
 }
 
 /// The lines of a private key that is given as it is, not as a file.

@@ -3,6 +3,7 @@
 
 mod abn;
 mod conditions;
+mod custommetrics;
 mod end;
 mod endpoints;
 mod grpc;

@@ -28,6 +28,8 @@ fn base(task: &str) -> &'static str {
         "ready" => "tasks={ready},ready.deploy=app",
         "http" => "tasks={http},http.url=http://app",
         "grpc" => "tasks={grpc},grpc.host=app:50051,grpc.call=shop.Orders.Place",
+        "custommetrics" => "tasks={custommetrics},custommetrics.templates.istio-prom=https://a/istio-prom.tpl",
+        "abnmetrics" => "tasks={abnmetrics},abnmetrics.application=default/backend",
         "assess" => "tasks={http,assess},http.url=http://app",
         "slack" => "tasks={slack},slack.url=https://hooks.slack.com/services/T/B/X",
         "github" => "tasks={github},github.owner=octo,github.repo=shop,github.token=t",
@@ -117,6 +119,32 @@ fn keys() -> Vec<(&'static str, &'static str, Place, Value)> {
             Step(0, "/with/endpoints/greet/call"),
             json!("helloworld.Greeter.SayHello"),
         ),
+        // custommetrics, abnmetrics
+        (
+            "custommetrics",
+            "custommetrics.templates.istio-prom=https://a/istio-prom.tpl",
+            Step(0, "/with/templates/istio-prom"),
+            json!("https://a/istio-prom.tpl"),
+        ),
+        (
+            "custommetrics",
+            "custommetrics.values.labels.namespace=default",
+            Step(0, "/with/values/labels/namespace"),
+            json!("default"),
+        ),
+        (
+            "custommetrics",
+            "custommetrics.versionValues[0].labels.workload=v2",
+            Step(0, "/with/versionValues/0/labels/workload"),
+            json!("v2"),
+        ),
+        (
+            "abnmetrics",
+            "abnmetrics.application=default/backend",
+            Step(0, "/with/application"),
+            json!("default/backend"),
+        ),
+        ("abnmetrics", "abnmetrics.endpoint=abn:50051", Step(0, "/with/endpoint"), json!("abn:50051")),
         // assess
         (
             "assess",

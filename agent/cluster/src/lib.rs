@@ -23,4 +23,5 @@ pub mod result;
 pub mod result_secret;
 mod survey;
 pub mod template;
+pub mod templates;
 pub mod watch;

@@ -161,6 +161,7 @@ impl Experiment {
             Task::Ready(ready) => ready.timeout(),
             Task::Http(http) => http.expected_duration(),
             Task::Grpc(grpc) => grpc.expected_duration(),
+            Task::CustomMetrics(metrics) => metrics.expected_duration(),
             Task::AbnMetrics(_) => abnmetrics::PATIENCE,
             Task::Assess(_) => Duration::ZERO,
             Task::Slack(slack) => slack.delivery.expected_duration(),
@@ -190,7 +191,7 @@ impl Experiment {
     fn objectives(&self) -> impl Iterator<Item = &Assess> {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),
-            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::AbnMetrics(_) => None,
+            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::CustomMetrics(_) | Task::AbnMetrics(_) => None,
             Task::Slack(_) | Task::Github(_) | Task::Webhook(_) => None,
         })
     }

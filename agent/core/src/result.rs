@@ -48,6 +48,10 @@ pub struct ExperimentResult {
     pub agent_version: String,
     /// How far it is.
     pub phase: Phase,
+    /// When the first loop began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub began: Option<Timestamp>,
     /// When the present loop began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -69,6 +73,9 @@ pub struct ExperimentResult {
     /// What the load generator saw, by metrics provider (`http`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub load: BTreeMap<String, LoadDetails>,
+    /// SHA-256 of what was fetched for tasks that send no load, by the key that names its URL.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fetched: BTreeMap<String, String>,
     /// The objectives, judged; empty until the task `assess` has run.
     #[serde(default)]
     pub slos: Vec<SloResult>,
@@ -287,6 +294,7 @@ impl ExperimentResult {
             revision,
             agent_version: String::new(),
             phase: Phase::Pending,
+            began: None,
             started: None,
             ended: None,
             loops: Loops::default(),
@@ -294,6 +302,7 @@ impl ExperimentResult {
             versions: Vec::new(),
             metrics: BTreeMap::new(),
             load: BTreeMap::new(),
+            fetched: BTreeMap::new(),
             slos: Vec::new(),
             verdict: None,
             verdict_reason: String::new(),
@@ -323,6 +332,7 @@ impl ExperimentResult {
     /// Begins a loop: steps are reset, what earlier loops measured stays.
     pub fn begin_loop(&mut self, now: Timestamp, tasks: &[&str]) {
         self.phase = Phase::Running;
+        self.began.get_or_insert(now);
         self.started = Some(now);
         self.ended = None;
         self.loops.started += 1;

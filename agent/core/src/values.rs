@@ -16,6 +16,7 @@ use crate::suggest::nearest;
 use crate::task::Task;
 use crate::task::abnmetrics::AbnMetrics;
 use crate::task::assess::Assess;
+use crate::task::custommetrics::CustomMetrics;
 use crate::task::grpc::{self, Grpc};
 use crate::task::http::{self, Http};
 use crate::task::load::MAX_RATE_METRIC;
@@ -27,7 +28,7 @@ use crate::task::ready::Ready;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Values of an experiment")]
 pub struct Values {
-    /// The tasks to run, in this order: ready, http, grpc, abnmetrics, assess, slack, github, webhook.
+    /// The tasks to run, in this order: ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<Text>>,
     /// What runs the experiment.
@@ -45,6 +46,9 @@ pub struct Values {
     /// Inputs of the task grpc.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grpc: Option<Grpc>,
+    /// Inputs of the task custommetrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custommetrics: Option<CustomMetrics>,
     /// Inputs of the task abnmetrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abnmetrics: Option<AbnMetrics>,
@@ -283,7 +287,7 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
         let searches = || match parsed(task) {
             Some(Task::Http(http)) => http.search.is_some(),
             Some(Task::Grpc(grpc)) => grpc.search.is_some(),
-            Some(Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_)) | None => false,
+            Some(Task::Ready(_) | Task::CustomMetrics(_) | Task::AbnMetrics(_) | Task::Assess(_)) | None => false,
             Some(Task::Slack(_) | Task::Github(_) | Task::Webhook(_)) => false,
         };
         if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches() {
@@ -358,7 +362,7 @@ mod tests {
             (
                 json!({ "tasks": ["banana"] }),
                 vec![
-                    "`tasks` names `banana`, which is not a task; known are ready, http, grpc, abnmetrics, assess, slack, github, webhook",
+                    "`tasks` names `banana`, which is not a task; known are ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook",
                 ],
             ),
             (

@@ -4,6 +4,7 @@ mod abnmetrics;
 mod assess;
 mod call_template;
 mod conversation;
+mod custommetrics;
 mod grpc;
 mod http;
 mod load;
@@ -128,6 +129,15 @@ pub enum TaskError {
     /// A server did not say what its services are.
     #[error("cannot ask the server what it offers")]
     Reflection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A template of a metrics provider cannot be used.
+    #[error("template `{name}`")]
+    Template {
+        /// Its name among the inputs.
+        name: String,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The A/B/n service did not say what it knows.
     #[error("cannot ask the A/B/n service")]
     AbnService(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -142,6 +152,7 @@ pub(crate) async fn run(task: &Task, context: TaskContext<'_>) -> Result<String,
         Task::Ready(inputs) => ready::run(inputs, context).await,
         Task::Http(inputs) => http::run(inputs, context).await,
         Task::Grpc(inputs) => grpc::run(inputs, context).await,
+        Task::CustomMetrics(inputs) => custommetrics::run(inputs, context).await,
         Task::AbnMetrics(inputs) => abnmetrics::run(inputs, context).await,
         Task::Assess(inputs) => Ok(assess::run(inputs, context)),
         Task::Slack(inputs) => notify::slack(inputs, context).await,

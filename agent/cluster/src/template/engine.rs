@@ -48,6 +48,14 @@ impl Engine {
         Self::read([(name, text)], Template::new("").missing_key(MissingKey::Error), extras)
     }
 
+    /// As [`Engine::strict`], but what the data does not have is nil, as in Go, which prints it as `<no value>`.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn lenient(name: &str, text: &str, extras: &'static [Extra]) -> Result<Self, TemplateError> {
+        Self::read([(name, text)], Template::new(""), extras)
+    }
+
     fn read<'a>(
         texts: impl IntoIterator<Item = (&'a str, &'a str)>,
         base: Template,

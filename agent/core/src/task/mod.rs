@@ -3,6 +3,7 @@
 pub mod abnmetrics;
 pub mod assess;
 pub mod credential;
+pub mod custommetrics;
 pub mod grpc;
 pub mod http;
 pub mod load;
@@ -26,6 +27,8 @@ pub enum Task {
     Http(Box<http::Http>),
     /// Calls a method of a gRPC service and measures the answers.
     Grpc(Box<grpc::Grpc>),
+    /// Brings in metrics from databases and REST APIs.
+    CustomMetrics(Box<custommetrics::CustomMetrics>),
     /// Brings in what an A/B/n service measured.
     AbnMetrics(abnmetrics::AbnMetrics),
     /// Judges objectives on what was measured.
@@ -40,8 +43,8 @@ pub enum Task {
 
 impl Task {
     /// The names of all tasks, in the order in which they are documented.
-    pub const NAMES: [&'static str; 8] =
-        ["ready", "http", "grpc", "abnmetrics", "assess", "slack", "github", "webhook"];
+    pub const NAMES: [&'static str; 9] =
+        ["ready", "http", "grpc", "custommetrics", "abnmetrics", "assess", "slack", "github", "webhook"];
 
     /// The task's name in a spec and in values.
     pub const fn name(&self) -> &'static str {
@@ -49,6 +52,7 @@ impl Task {
             Self::Ready(_) => "ready",
             Self::Http(_) => "http",
             Self::Grpc(_) => "grpc",
+            Self::CustomMetrics(_) => "custommetrics",
             Self::AbnMetrics(_) => "abnmetrics",
             Self::Assess(_) => "assess",
             Self::Slack(_) => "slack",
@@ -63,6 +67,8 @@ impl Task {
             Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
             Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
+            // The templates name them.
+            Self::CustomMetrics(_) => Vec::new(),
             Self::Ready(_) | Self::Assess(_) | Self::Slack(_) | Self::Github(_) | Self::Webhook(_) => Vec::new(),
         }
     }
@@ -71,6 +77,7 @@ impl Task {
     /// the chart, which mounts it (`iter8.secrets`).
     pub fn credentials(&self) -> Vec<Placed<'_>> {
         match self {
+            Self::CustomMetrics(metrics) => metrics.credentials(),
             Self::Ready(_) | Self::Http(_) | Self::Grpc(_) | Self::AbnMetrics(_) | Self::Assess(_) => Vec::new(),
             Self::Slack(slack) => placed([("url", slack.url.as_ref())]),
             Self::Github(github) => placed([("token", github.token.as_ref())]),
@@ -92,6 +99,10 @@ impl Task {
             "ready" => Some(read(with, ready::Ready::validate).map(Self::Ready)),
             "http" => Some(read(with, http::Http::validate).map(|http| Self::Http(Box::new(http)))),
             "grpc" => Some(read(with, grpc::Grpc::validate).map(|grpc| Self::Grpc(Box::new(grpc)))),
+            "custommetrics" => Some(
+                read(with, custommetrics::CustomMetrics::validate)
+                    .map(|metrics| Self::CustomMetrics(Box::new(metrics))),
+            ),
             "abnmetrics" => Some(read(with, abnmetrics::AbnMetrics::validate).map(Self::AbnMetrics)),
             "assess" => Some(read(with, assess::Assess::validate).map(Self::Assess)),
             "slack" => Some(read(with, notify::Slack::validate).map(Self::Slack)),

@@ -1,0 +1,182 @@
+//! Asks a provider of metrics by HTTP: one request for a metric, tried again when the provider is busy. What the answer
+//! means is not known here.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use iter8_core::task::custommetrics::template::{Method, Provider, Query};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, Identity};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::redact::shown_url;
+
+/// The most bytes of an answer.
+const ANSWER_MAX: usize = 10 * 1024 * 1024;
+/// How long to wait before the first further try, when the provider does not say; doubled at each.
+const BACKOFF: Duration = Duration::from_millis(500);
+const REDIRECTS_MAX: usize = 10;
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(super) struct Question {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<String>,
+}
+
+/// How often and for how long it is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    pub(super) timeout: Duration,
+    pub(super) retries: u64,
+}
+
+/// An answer that may hold a value.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    /// Whether it says that it is CSV.
+    pub(super) is_csv: bool,
+    pub(super) body: Vec<u8>,
+}
+
+impl Question {
+    /// The request for a metric, with `headers` over those of the template.
+    ///
+    /// # Errors
+    /// What in it cannot be sent.
+    pub(super) fn new(provider: &Provider, query: &Query, headers: &HeaderMap) -> Result<Self, String> {
+        let mut url = Url::parse(provider.url.0.trim()).map_err(|error| format!("its `url` is no URL: {error}"))?;
+        if !query.params.is_empty() {
+            url.query_pairs_mut().extend_pairs(query.params.iter().map(|param| (&param.name.0, &param.value.0)));
+        }
+        let mut all = HeaderMap::new();
+        for (name, value) in &provider.headers {
+            let (name, value) = header_of(name, &value.0)?;
+            all.insert(name, value);
+        }
+        all.extend(headers.clone());
+        if query.body.is_some() && !all.contains_key(header::CONTENT_TYPE) {
+            all.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        Ok(Self { method: provider.method, url, headers: all, body: query.body.as_ref().map(|body| body.0.clone()) })
+    }
+
+    /// It as people may see it: method, URL and body, without credentials.
+    pub(super) fn shown(&self) -> String {
+        let method = match self.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        };
+        let body = self.body.as_ref().map(|body| format!(" with {}", body.trim())).unwrap_or_default();
+        format!("{method} {}{body}", shown_url(&self.url))
+    }
+}
+
+/// A header.
+///
+/// # Errors
+/// Which part of it cannot be sent; never its value.
+pub(super) fn header_of(name: &str, value: &str) -> Result<(http::HeaderName, HeaderValue), String> {
+    let key = name.trim().parse::<http::HeaderName>().map_err(|_| format!("`{name}` is no name of a header"))?;
+    let mut value = value
+        .trim()
+        .parse::<HeaderValue>()
+        .map_err(|_| format!("the value of the header `{name}` has signs that cannot be sent"))?;
+    value.set_sensitive(true);
+    Ok((key, value))
+}
+
+/// A client for everything that is asked with the same settings of TLS: it keeps its connections.
+///
+/// # Errors
+/// The certificates cannot be used.
+pub(super) fn client(tls: Option<&iter8_load::Tls>) -> Result<Client, reqwest::Error> {
+    // Headers of ours that may be secret must reach nobody else.
+    let same_origin = Policy::custom(|attempt| {
+        let is_same = attempt.previous().last().is_some_and(|before| before.origin() == attempt.url().origin());
+        if !is_same || attempt.previous().len() > REDIRECTS_MAX { attempt.stop() } else { attempt.follow() }
+    });
+    let mut builder = Client::builder().redirect(same_origin).user_agent(concat!("iter8/", env!("CARGO_PKG_VERSION")));
+    if let Some(tls) = tls {
+        if let Some(ca) = &tls.ca_pem {
+            builder = builder.tls_certs_only(Certificate::from_pem_bundle(ca)?);
+        }
+        if let Some(identity) = &tls.identity {
+            let pem = [&identity.cert_pem[..], b"\n", &identity.key_pem[..]].concat();
+            builder = builder.identity(Identity::from_pem(&pem)?);
+        }
+        builder = builder.tls_danger_accept_invalid_certs(tls.insecure);
+    }
+    builder.build()
+}
+
+/// Asks until there is an answer that is not "later", or patience ends.
+///
+/// # Errors
+/// Why there is none, as the rest of a sentence that begins with the question.
+pub(super) async fn ask(client: &Client, question: &Question, patience: Patience) -> Result<Answer, String> {
+    let deadline = Instant::now() + patience.timeout;
+    let mut tried = 0;
+    loop {
+        let once = tokio::time::timeout_at(deadline, ask_once(client, question)).await;
+        let late = || format!("had no answer within {} s", patience.timeout.as_secs_f64());
+        let (outcome, wait) = match once {
+            Err(_) => return Err(late()),
+            Ok(Ok((answer, wait))) => match answer.status {
+                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => (Ok(answer), wait),
+                _ => return Ok(answer),
+            },
+            Ok(Err(Failure::Final(why))) => return Err(why),
+            Ok(Err(Failure::Passing(why))) => (Err(why), None),
+        };
+        let wait = wait.unwrap_or(BACKOFF.saturating_mul(1 << tried.min(10)));
+        if tried >= patience.retries || Instant::now() + wait >= deadline {
+            return outcome;
+        }
+        tried += 1;
+        tokio::time::sleep(wait).await;
+    }
+}
+
+enum Failure {
+    /// It may work at another time.
+    Passing(String),
+    Final(String),
+}
+
+/// The answer, and how long the provider asks to wait before the next try.
+async fn ask_once(client: &Client, question: &Question) -> Result<(Answer, Option<Duration>), Failure> {
+    let request = match question.method {
+        Method::Get => client.get(question.url.clone()),
+        Method::Post => client.post(question.url.clone()),
+    };
+    let request = request.headers(question.headers.clone());
+    let request = match &question.body {
+        Some(body) => request.body(body.clone()),
+        None => request,
+    };
+    let mut response = request.send().await.map_err(failed)?;
+    let status = response.status();
+    let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let is_csv = kind.is_some_and(|kind| kind.trim_start().starts_with("text/csv"));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failed)? {
+        body.extend_from_slice(&chunk);
+        if body.len() > ANSWER_MAX {
+            return Err(Failure::Final(format!("was answered with more than {} MiB", ANSWER_MAX / 1_048_576)));
+        }
+    }
+    Ok((Answer { status, is_csv, body }, wait.map(Duration::from_secs)))
+}
+
+/// The URL is said elsewhere, without credentials.
+fn failed(error: reqwest::Error) -> Failure {
+    let is_passing = error.is_connect() || error.is_request() || error.is_body();
+    let why = format!("failed: {}", iter8_cluster::error::chain(&error.without_url()));
+    if is_passing { Failure::Passing(why) } else { Failure::Final(why) }
+}
