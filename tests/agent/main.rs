@@ -12,6 +12,7 @@ mod loops;
 mod notify;
 mod pace;
 mod privacy;
+mod providers;
 mod ready;
 mod run;
 mod search;

@@ -45,7 +45,7 @@ async fn influxdb_counts_what_was_written_in_the_time() {
     });
     let versions = ["v1", "it's \"v2\"\\b", "gone", "x' OR 'a' = 'a"];
     let versions = versions.map(|version| json!({ "labels": { "version": version } }));
-    let found = ask("influxdb", began(1), &given, &versions).await;
+    let found = ask("influxdb", began(1), &given, &versions, &json!({})).await;
     assert_eq!(found.values("latency-mean"), [Some(20.0), Some(7.0), None, None]);
     assert_eq!(found.values("count"), [Some(2.0), Some(1.0), None, None]);
     assert_eq!(found.values("rows"), [None, Some(7.0), None, None]);

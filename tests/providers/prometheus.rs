@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use iter8_core::Verdict;
 use serde_json::{Value, json};
 
 use crate::program::Program;
@@ -66,7 +67,8 @@ async fn istio(database: &Program) -> Found {
         "istioPromURL": database.url("/api/v1/query"), "labels": { "reporter": "destination" },
         "latencyPercentiles": [50, 95, "97.5", 99.9],
     });
-    ask("istio-prom", began(1), &given, &version_values("destination_workload")).await
+    let upper = json!({ "istio-prom/error-rate": 0.05, "istio-prom/error-count": 0 });
+    ask("istio-prom", began(1), &given, &version_values("destination_workload"), &upper).await
 }
 
 fn close(found: Option<f64>, wanted: f64) -> bool {
@@ -100,6 +102,14 @@ fn check_istio(found: &Found) {
         assert!(found[..3].iter().zip(&wanted).all(right), "{metric}: {found:?}, not {wanted:?}");
         assert_eq!(found[3], None, "{metric} of a version that is not there");
     }
+    let verdicts = |metric: &str| {
+        let slos = found.result.slos.iter().filter(|slo| slo.metric == metric);
+        slos.map(|slo| slo.verdict).collect::<Vec<_>>()
+    };
+    let unknown = Verdict::Inconclusive;
+    assert_eq!(verdicts("istio-prom/error-rate"), [Verdict::Fail, Verdict::Pass, unknown, unknown]);
+    // A version without requests had no errors, and of one that is not there nothing is known.
+    assert_eq!(verdicts("istio-prom/error-count"), [Verdict::Fail, Verdict::Pass, Verdict::Pass, unknown]);
 }
 
 async fn queries(database: &Program) -> Found {
@@ -118,7 +128,7 @@ async fn queries(database: &Program) -> Found {
             "wrong": "sum(",
         },
     });
-    ask("prometheus", began(1), &given, &version_values("version")).await
+    ask("prometheus", began(1), &given, &version_values("version"), &json!({})).await
 }
 
 /// `wrong` is what the database says of a query that is none.
@@ -126,7 +136,7 @@ fn check_queries(found: &Found, wrong: &str) {
     assert_eq!(found.values("queue"), [Some(7.0), Some(7.0), Some(7.0), None]);
     assert_eq!(found.values("growth"), [Some(4.0), Some(4.0), Some(4.0), None]);
     assert_eq!(found.values("scalar"), [Some(42.0); 4]);
-    for (metric, words) in [("several", "3 series"), ("none", "null"), ("infinite", "+Inf"), ("wrong", wrong)] {
+    for (metric, words) in [("several", "3 series"), ("none", "is null"), ("infinite", "+Inf"), ("wrong", wrong)] {
         assert_eq!(found.values(metric), [None; 4], "{metric}");
         let said = found.said(metric, 0);
         assert!(said.contains(words), "{metric}: {said}");
@@ -162,6 +172,6 @@ async fn no_label_breaks_out_of_a_query() {
     let given = json!({ "prometheusURL": database.url(""), "prometheusQueries": queries });
     let versions = ["v1", "gone\"}) or vector(5) #", "v1\\", "v1\n", "$window", "{{ 1 }}"];
     let versions = versions.map(|version| json!({ "labels": { "version": version } }));
-    let found = ask("prometheus", began(1), &given, &versions).await;
+    let found = ask("prometheus", began(1), &given, &versions, &json!({})).await;
     assert_eq!(found.values("queue"), [Some(3.0), None, None, None, None, None]);
 }
