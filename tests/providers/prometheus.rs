@@ -121,6 +121,10 @@ async fn queries(database: &Program) -> Found {
                 "query": "max(max_over_time(shop_queue_length{$labels}[$window]) - min_over_time(shop_queue_length{$labels}[$window]))",
                 "type": "counter", "units": "orders", "description": "New orders",
             },
+            "latency": {
+                "query": "sum by (le) (increase(istio_request_duration_milliseconds_bucket{$labels}[$window]))",
+                "type": "histogram", "units": "ms",
+            },
             "scalar": "scalar(vector(42))",
             "several": "shop_queue_length",
             "none": "sum(nothing_of_this_name{$labels})",
@@ -136,6 +140,11 @@ fn check_queries(found: &Found, wrong: &str) {
     assert_eq!(found.values("queue"), [Some(7.0), Some(7.0), Some(7.0), None]);
     assert_eq!(found.values("growth"), [Some(4.0), Some(4.0), Some(4.0), None]);
     assert_eq!(found.values("scalar"), [Some(42.0); 4]);
+    for (metric, wanted) in [("latency/p50", 10.0), ("latency/p95", 100.0), ("latency/p99.9", 1000.0)] {
+        let found = found.values(metric);
+        assert!(close(found[0], wanted) && close(found[1], wanted) && found[2..] == [None; 2], "{metric}: {found:?}");
+    }
+    assert!(found.values("latency/count")[0].is_some_and(|count| (200.0..=250.0).contains(&count.round())));
     for (metric, words) in [("several", "3 series"), ("none", "is null"), ("infinite", "+Inf"), ("wrong", wrong)] {
         assert_eq!(found.values(metric), [None; 4], "{metric}");
         let said = found.said(metric, 0);

@@ -43,7 +43,7 @@ fn page(after: bool) -> Behaviour {
     for (version, served, failed, milliseconds) in
         [("v1", 180, Some(20), 10_000), ("v2", 300, None, 600), ("idle", 0, None, 0)]
     {
-        let labels = format!("destination_workload=\"{version}\",reporter=\"destination\"");
+        let labels = format!("destination_workload=\"{version}\",version=\"{version}\",reporter=\"destination\"");
         let code = |code: u32| format!("{labels},response_code=\"{code}\"");
         line("istio_requests_total", &code(200), 1_000_000, served);
         if let Some(failed) = failed {

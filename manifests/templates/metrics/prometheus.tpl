@@ -3,12 +3,13 @@
 # Values:
 #
 # prometheusURL       URL of Prometheus, required
-# prometheusQueries   metrics by name, each a text or {query, type: gauge or counter, units, description}.
+# prometheusQueries   metrics by name, each a text or {query, type: gauge, counter or histogram, units, description}.
 #                     In a query $window stands for the time, as in 30s, and $labels for a="b",c="d"
 # labels              the labels that tell the version from others: name and value
 # elapsedTimeSeconds  the time that the metrics are about; iter8 gives it, startingTime changes it
 #
-# A query must give one series at most; none, or NaN, is no value.
+# A query must give one series at most; none, or NaN, is no value. That of a histogram gives one for each bucket, as
+# sum by (le) (increase(…_bucket{$labels}[$window])) does; its metrics are name/count and name/pNN.
 #
 # Example:
 #
@@ -18,7 +19,7 @@
 #     prometheusURL: http://prometheus.monitoring:9090
 #     prometheusQueries:
 #       error-rate: sum(rate(http_requests_total{code=~"5..",$labels}[$window])) / sum(rate(http_requests_total{$labels}[$window]))
-#       latency-p99: {query: "histogram_quantile(0.99, sum by (le) (rate(http_seconds_bucket{$labels}[$window])))", units: s}
+#       latency: {query: "sum by (le) (increase(http_seconds_bucket{$labels}[$window]))", type: histogram, units: s}
 #   versionValues:
 #   - labels: {version: v1}
 #   - labels: {version: v2}
@@ -49,7 +50,7 @@ metrics:
     {{- if not (has $key (list "query" "type" "units" "description")) }}{{ fail (printf "prometheusQueries.%s: `%s` is unknown: there are query, type, units and description" $name $key) }}{{ end }}
   {{- end }}
   {{- $type := get $query "type" | default "gauge" }}
-  {{- if not (has $type (list "gauge" "counter")) }}{{ fail (printf "prometheusQueries.%s: the type is gauge or counter, not %s" $name (toJson $type)) }}{{ end }}
+  {{- if not (has $type (list "gauge" "counter" "histogram")) }}{{ fail (printf "prometheusQueries.%s: the type is gauge, counter or histogram, not %s" $name (toJson $type)) }}{{ end }}
   {{- $text := get $query "query" }}
   {{- if not (and (kindIs "string" $text) $text) }}{{ fail (printf "prometheusQueries.%s: query is missing" $name) }}{{ end }}
 - name: {{ toJson $name }}
@@ -63,8 +64,12 @@ metrics:
   params:
   - name: query
     value: {{ $text | replace "$window" $window | replace "$labels" $selector | toJson }}
+  {{- if eq $type "histogram" }}
+  jqExpression: .data.result | map([.metric.le, .value[1]])
+  {{- else }}
   jqExpression: |
     .data | if .resultType == "scalar" then .result[1]
     elif (.result | length) > 1 then error("the query gives \(.result | length) series: make one of them, as with sum()")
     else .result[0].value[1] end
+  {{- end }}
 {{- end }}
