@@ -35,6 +35,11 @@ fn received_body(received: &Received) -> Value {
     }
 }
 
+/// The time since the experiment began may have become a little more than an hour.
+fn an_hour(text: &str) -> String {
+    (3601..3700).fold(text.to_owned(), |text, seconds: u32| text.replace(&seconds.to_string(), "3600"))
+}
+
 #[track_caller]
 fn check(case: Case) {
     let Case { provider, .. } = case;
@@ -60,7 +65,7 @@ fn check(case: Case) {
     }
     let received = target.last();
     assert_eq!(received.method.as_str(), case.method, "{provider}");
-    assert_eq!(received.target, case.target, "{provider}");
+    assert_eq!(an_hour(&received.target), case.target, "{provider}");
     assert_eq!(received.header(case.header.0), case.header.1, "{provider}");
     let mut body = received_body(&received);
     // The present.
@@ -69,10 +74,7 @@ fn check(case: Case) {
         assert!(span.is_some_and(|span| (3_600_000..3_700_000).contains(&span)), "{attributes}");
         (attributes["from"], attributes["to"]) = (Value::Null, Value::Null);
     }
-    // The time since the experiment began, which may be a second more by now.
-    let body = body.to_string();
-    let body = ["3601", "3602", "3603"].iter().fold(body, |body, seconds| body.replace(seconds, "3600"));
-    let body: Value = serde_json::from_str(&body).expect("it was JSON before");
+    let body: Value = serde_json::from_str(&an_hour(&body.to_string())).expect("it was JSON before");
     assert_eq!(body, case.body, "{provider}");
 }
 
