@@ -142,6 +142,7 @@ async fn run_experiment(args: &RunArgs) -> Result<ExitCode, StartError> {
         group: args.group.to_string(),
         namespace: args.namespace.clone(),
         revision: args.revision,
+        continues: args.recurring,
         recurring: args.recurring,
         mounts: Some(args.secrets.clone()),
     };

@@ -17,6 +17,7 @@ mod launch;
 mod legacy;
 mod local;
 mod log;
+mod loops;
 mod plugin;
 mod preview;
 mod render;

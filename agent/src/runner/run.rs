@@ -29,7 +29,9 @@ pub struct Identity {
     pub namespace: String,
     /// The launch, from 1.
     pub revision: u32,
-    /// Whether more loops may follow (a CronJob).
+    /// Whether this loop goes on from what earlier ones left.
+    pub continues: bool,
+    /// Whether more loops may follow.
     pub recurring: bool,
     /// Where the Secrets that its credentials name are mounted; None for a local run, which has none.
     pub mounts: Option<PathBuf>,
@@ -65,7 +67,7 @@ pub async fn run(
     let names = experiment.task_names();
     let earlier = store.load().await.map_err(RunError::Load)?;
     let fresh = || ExperimentResult::pending(&identity.group, &identity.namespace, identity.revision, &names);
-    let result = if identity.recurring { earlier.unwrap_or_else(fresh) } else { fresh() };
+    let result = if identity.continues { earlier.unwrap_or_else(fresh) } else { fresh() };
     let mut run = Run { result, redactor: Redactor::of(experiment), store, events };
     let mounts = identity.mounts.as_deref();
     run.result.agent_version = env!("CARGO_PKG_VERSION").to_owned();

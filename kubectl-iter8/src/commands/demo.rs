@@ -9,7 +9,7 @@ use super::assert::summed_up;
 use crate::context::Context;
 use crate::demo_app::DemoApp;
 use crate::error::{CliError, chain};
-use crate::local::{MemoryStore, run_experiment};
+use crate::local::{Loops, MemoryStore, Ran, run_experiment};
 use crate::report::{ReportFormat, Style, render};
 
 /// Run a whole experiment against an app in this process and show its report
@@ -27,9 +27,9 @@ pub(crate) async fn run(DemoArgs {}: DemoArgs, context: &Context) -> Result<Exit
     printer.status("Sending it 500 requests in 2.5 seconds, and judging three objectives:");
     let spec = spec(&app.url());
     let experiment = Experiment::parse(&spec).map_err(|error| CliError::new(ExitCode::Internal, chain(&error)))?;
-    let ran = run_experiment(&experiment, GROUP, 1, &MemoryStore::default(), printer).await;
+    let ran = run_experiment(&experiment, GROUP, 1, Loops::ONE, &MemoryStore::default(), printer).await;
     app.stop().await;
-    let Some(result) = ran? else { return Ok(ExitCode::Interrupted) };
+    let Some(Ran { result, .. }) = ran? else { return Ok(ExitCode::Interrupted) };
     let style = Style { width: printer.width(), color: printer.color() };
     let report = render(&result, ReportFormat::Text, &style);
     printer.data(&report.map_err(|error| CliError::new(ExitCode::Internal, chain(&error)))?)?;

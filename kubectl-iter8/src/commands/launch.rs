@@ -17,7 +17,7 @@ use super::render::manifest;
 use crate::context::Context;
 use crate::error::{CliError, chain};
 use crate::experiment::{Checked, Validate, check};
-use crate::local::{LocalStore, run_experiment};
+use crate::local::{LocalStore, Loops, Ran, run_experiment};
 use crate::source::{GroupArgs, parse_revision};
 use crate::values::ValuesArgs;
 
@@ -53,6 +53,12 @@ pub(crate) struct LaunchArgs {
     /// Launch the values of this earlier revision again; other values go over them
     #[arg(long, value_name = "N", conflicts_with = "local", value_parser = parse_revision)]
     from_revision: Option<u32>,
+    /// With --local: run so many loops
+    #[arg(long, value_name = "N", requires = "local", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    loops: u32,
+    /// With --loops: how far apart loops begin; one that takes longer is followed by the next at once
+    #[arg(long, value_name = "DURATION", requires = "loops", default_value_t = GoDuration(Duration::ZERO))]
+    interval: GoDuration,
     /// Wait for the end and answer as `assert` does
     #[arg(long)]
     wait: bool,
@@ -152,9 +158,16 @@ async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -
         return Err(CliError::usage(message).hinted("leave `ready` out of tasks, or launch without --local"));
     }
     let revision = LocalStore::of_user()?.begin(group.as_str(), &spec)?;
-    let result = run_experiment(&experiment, group.as_str(), revision.number, &revision, &context.printer).await?;
-    let Some(result) = result else { return Ok(ExitCode::Interrupted) };
-    context.printer.status(&format!("experiment \"{group}\" ran, revision {}: {}", revision.number, ending(&result)));
+    let loops = Loops { count: args.loops, interval: args.interval.0 };
+    let ran = run_experiment(&experiment, group.as_str(), revision.number, loops, &revision, &context.printer).await?;
+    let Some(Ran { result, is_stopped }) = ran else { return Ok(ExitCode::Interrupted) };
+    let times =
+        if args.loops > 1 { format!(" {} of {} loops", result.loops.started, args.loops) } else { String::new() };
+    let ending = ending(&result);
+    context.printer.status(&format!("experiment \"{group}\" ran{times}, revision {}: {ending}", revision.number));
+    if is_stopped {
+        return Ok(ExitCode::Interrupted);
+    }
     if args.wait {
         let conditions = [Condition::Completed, Condition::NoFailure, Condition::Slos];
         return assert::summed_up(&conditions, &result).print(context);

@@ -3,5 +3,5 @@
 mod run;
 mod store;
 
-pub(crate) use run::run_experiment;
+pub(crate) use run::{Loops, Ran, run_experiment};
 pub(crate) use store::{LocalGroup, LocalStore, MemoryStore, StoreError};

@@ -215,7 +215,15 @@ fn replace(path: &Path, text: &str) -> Result<(), StoreError> {
 
 impl ResultStore for Revision {
     async fn load(&self) -> Result<Option<ExperimentResult>, iter8_agent::store::StoreError> {
-        Ok(None)
+        let path = self.directory.join("result.json");
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let read = ExperimentResult::from_json(&text);
+                Ok(Some(read.map_err(|source| StoreError::Corrupt { path, source })?))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("read", &path)(error).into()),
+        }
     }
 
     async fn save(&self, result: &ExperimentResult) -> Result<(), iter8_agent::store::StoreError> {
