@@ -7,6 +7,7 @@
 pub mod args;
 pub mod credentials;
 pub mod fetch;
+pub mod lint;
 pub mod redact;
 pub mod runner;
 mod secret_store;

@@ -50,6 +50,7 @@ fn every_command_is_offered() {
         "delete",
         "render",
         "diff",
+        "lint",
         "demo",
         "check",
         "completion",

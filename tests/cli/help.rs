@@ -3,8 +3,21 @@
 use crate::plugin::Plugin;
 
 /// Every command that has a help of its own.
-const COMMANDS: [&str; 12] =
-    ["launch", "assert", "report", "get", "log", "delete", "render", "diff", "demo", "check", "completion", "version"];
+const COMMANDS: [&str; 13] = [
+    "launch",
+    "assert",
+    "report",
+    "get",
+    "log",
+    "delete",
+    "render",
+    "diff",
+    "lint",
+    "demo",
+    "check",
+    "completion",
+    "version",
+];
 
 #[test]
 fn the_help_of_every_command_is_the_one_that_was_reviewed() {

@@ -15,6 +15,7 @@ mod half_way;
 mod help;
 mod launch;
 mod legacy;
+mod lint;
 mod local;
 mod log;
 mod loops;

@@ -14,7 +14,7 @@ use crate::schema::{Problem, check, schema_of};
 use crate::step_condition::StepCondition;
 use crate::suggest::nearest;
 use crate::task::Task;
-use crate::task::abnmetrics::AbnMetrics;
+use crate::task::abnmetrics::{self, AbnMetrics};
 use crate::task::assess::Assess;
 use crate::task::custommetrics::CustomMetrics;
 use crate::task::grpc::{self, Grpc};
@@ -273,10 +273,12 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
     };
     let problem = |(place, name): (&str, &String)| {
         let provider = name.parse::<MetricName>().ok()?.provider;
-        let task = match () {
-            () if http::is_provider(&provider) => http::PROVIDER,
-            () if grpc::is_provider(&provider) => grpc::PROVIDER,
-            () => return None,
+        let task = match provider.as_str() {
+            provider if http::is_provider(provider) => http::PROVIDER,
+            provider if grpc::is_provider(provider) => grpc::PROVIDER,
+            abnmetrics::PROVIDER => "abnmetrics",
+            // Whatever else there is comes from templates.
+            _ => "custommetrics",
         };
         let measured = match parsed(task) {
             Some(parsed) if before.contains(&task) => parsed.providers(),
@@ -298,7 +300,11 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
             return None;
         }
         let message = if measured.is_empty() {
-            format!("has `{name}`, which no task before assess measures: name {task} before it in tasks")
+            let template = match task {
+                "custommetrics" => format!(", with a template called {provider}"),
+                _ => String::new(),
+            };
+            format!("has `{name}`, which no task before assess measures: name {task} before it in tasks{template}")
         } else {
             format!(
                 "has `{name}`, which {task} does not measure: its metrics begin with {}",
@@ -405,7 +411,8 @@ mod tests {
             assert_eq!(
                 said(&values),
                 [
-                    "`assess.SLOs.upper` has `http/error-count`, which no task before assess measures: name http before it in tasks"
+                    "`assess.SLOs.upper` has `http/error-count`, which no task before assess measures: name http before it in tasks",
+                    "`assess.SLOs.upper` has `prom/errors`, which no task before assess measures: name custommetrics before it in tasks, with a template called prom",
                 ]
             );
         }

@@ -4,11 +4,11 @@ mod abnmetrics;
 mod assess;
 mod call_template;
 mod conversation;
-mod custommetrics;
+pub(crate) mod custommetrics;
 mod grpc;
 mod http;
 mod load;
-mod notify;
+pub(crate) mod notify;
 mod ready;
 
 use std::path::PathBuf;
@@ -130,7 +130,7 @@ pub enum TaskError {
     #[error("cannot ask the server what it offers")]
     Reflection(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A template of a metrics provider cannot be used.
-    #[error("template `{name}`")]
+    #[error("`custommetrics.templates.{name}`")]
     Template {
         /// Its name among the inputs.
         name: String,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use iter8_cluster::launch::{Launched, launch};
-use iter8_cluster::names::{self, Revision};
+use iter8_cluster::names::{self, Group, Revision};
 use iter8_cluster::objects::Outcome;
 use iter8_cluster::parent::read_parent;
 use iter8_cluster::preview::preview;
@@ -151,7 +151,7 @@ async fn dry_run_server(args: &LaunchArgs, checked: &Checked, context: &Context)
 
 async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -> Result<ExitCode, CliError> {
     let group = &args.group.group;
-    let (spec, experiment) = local_experiment(checked, args)?;
+    let (spec, experiment) = local_experiment(checked, group)?;
     if let Some(position) = experiment.steps.iter().position(|step| matches!(step.task, Task::Ready(_))) {
         let message =
             format!("step {} (ready) waits for objects of a cluster, and a local experiment has none", position + 1);
@@ -178,8 +178,8 @@ async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -
 }
 
 /// The experiment in the rendered spec Secret, as text and as type: a local run takes exactly what a cluster would.
-fn local_experiment(checked: &Checked, args: &LaunchArgs) -> Result<(String, Experiment), CliError> {
-    let objects = checked.render(&args.group.group, "default", Revision::FIRST)?;
+pub(super) fn local_experiment(checked: &Checked, group: &Group) -> Result<(String, Experiment), CliError> {
+    let objects = checked.render(group, "default", Revision::FIRST)?;
     let spec =
         spec_of(&objects).ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
     let experiment = Experiment::parse(&spec).map_err(|error| CliError::usage(chain(&error)))?;

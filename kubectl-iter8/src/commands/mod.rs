@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod get;
 pub(crate) mod launch;
+pub(crate) mod lint;
 pub(crate) mod log;
 pub(crate) mod render;
 pub(crate) mod report;

@@ -67,8 +67,7 @@ impl Task {
             Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
             Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
-            // The templates name them.
-            Self::CustomMetrics(_) => Vec::new(),
+            Self::CustomMetrics(metrics) => metrics.templates.keys().cloned().collect(),
             Self::Ready(_) | Self::Assess(_) | Self::Slack(_) | Self::Github(_) | Self::Webhook(_) => Vec::new(),
         }
     }

@@ -50,7 +50,7 @@ const STACK: usize = 16 << 20;
 type Data = data::JustLut<Val>;
 
 /// An expression, read and ready to be run any number of times.
-pub(super) struct Filter(jaq_core::Filter<Data>);
+pub(crate) struct Filter(jaq_core::Filter<Data>);
 
 thread_local! {
     /// Turns that are left to the expression that runs on this thread, and when its time is over.

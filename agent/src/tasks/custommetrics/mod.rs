@@ -123,7 +123,7 @@ async fn prepare(
     credentials: &Credentials<'_>,
 ) -> Result<Prepared, TaskError> {
     let now = Timestamp::now();
-    let mut compiled: BTreeMap<String, Arc<Filter>> = BTreeMap::new();
+    let mut known: BTreeMap<String, Arc<Filter>> = BTreeMap::new();
     let (mut wanted, mut fetched) = (Vec::new(), BTreeMap::new());
     for (name, text) in &inputs.templates {
         let fault = |error| TaskError::Template { name: name.clone(), source: error };
@@ -148,13 +148,13 @@ async fn prepare(
                 credentials.redactor.learn(&value.0);
             }
             for query in &provider.metrics {
-                let jq = match compiled.get(&query.jq_expression.0) {
-                    Some(known) => Arc::clone(known),
+                let jq = match known.get(&query.jq_expression.0) {
+                    Some(jq) => Arc::clone(jq),
                     None => {
                         let wrong =
                             |what: String| fault(format!("the jqExpression of `{}`: {what}", query.name.0).into());
-                        let jq = Arc::new(jq::compile(&query.jq_expression.0).map_err(wrong)?);
-                        compiled.insert(query.jq_expression.0.clone(), Arc::clone(&jq));
+                        let jq = compiled(&query.jq_expression.0).map_err(wrong)?;
+                        known.insert(query.jq_expression.0.clone(), Arc::clone(&jq));
                         jq
                     }
                 };
@@ -227,12 +227,33 @@ async fn get(wanted: &Wanted) -> Got {
     }
 }
 
+/// A jq expression, ready to be run.
+pub(crate) fn compiled(expression: &str) -> Result<Arc<Filter>, String> {
+    jq::compile(expression).map(Arc::new)
+}
+
+/// What a query of this type says of an answer, in a few words.
+///
+/// # Errors
+/// Why it says nothing, as the rest of a sentence that begins with "the answer".
+pub(crate) async fn reading(jq: &Arc<Filter>, kind: Kind, answer: Value) -> Result<String, String> {
+    let output = output(jq, answer).await?;
+    match kind {
+        Kind::Counter | Kind::Gauge => number(&output).map(|value| value.to_string()),
+        Kind::Histogram => Buckets::parse(&output).map(|buckets| format!("a histogram of {} values", buckets.count())),
+    }
+}
+
 /// What the jq expression finds in an answer; one in CSV is a text to it.
 async fn found(jq: &Arc<Filter>, is_csv: bool, body: &[u8]) -> Result<Value, String> {
     let input = match is_csv {
         true => Value::String(String::from_utf8_lossy(body).into_owned()),
         false => serde_json::from_slice(body).map_err(|_| "is no JSON".to_owned())?,
     };
+    output(jq, input).await
+}
+
+async fn output(jq: &Arc<Filter>, input: Value) -> Result<Value, String> {
     match jq::first(jq, input).await {
         Err(why) => Err(format!("does not fit the jqExpression ({why})")),
         Ok(None) => Err("has nothing for the jqExpression to give".to_owned()),

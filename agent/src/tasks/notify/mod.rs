@@ -8,6 +8,8 @@ mod slack;
 mod template;
 mod webhook;
 
+pub(crate) use template::made_of;
+
 pub use error::NotifyError;
 use http::header::{HeaderName, HeaderValue};
 use iter8_cluster::error::chain;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use iter8_cluster::template::Engine;
+use iter8_cluster::template::{Engine, TemplateError};
 use iter8_core::task::notify::{Delivery, Report, Template};
 use url::Url;
 
@@ -33,9 +33,12 @@ pub(super) async fn payload(
             read.map_err(|source| NotifyError::File { path: Path::new(path).to_owned(), source })?
         }
     };
-    let name = format!("{task}.{key}");
-    let made = Engine::strict(&name, &text, &[])?.render(&name, &report.to_data(&text))?;
-    Ok(Some((key, made)))
+    Ok(Some((key, made_of(&format!("{task}.{key}"), &text, report)?)))
+}
+
+/// What the template called `name` makes of the report.
+pub(crate) fn made_of(name: &str, text: &str, report: &Report) -> Result<String, TemplateError> {
+    Engine::strict(name, text, &[])?.render(name, &report.to_data(text))
 }
 
 /// A payload as JSON, in the words in which it was made.
