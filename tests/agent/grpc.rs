@@ -232,6 +232,25 @@ fn every_status_but_ok_is_an_error_and_is_called_by_its_name() {
 }
 
 #[test]
+fn endpoints_side_by_side_share_one_load_by_their_weights() {
+    let (stage, target) = (Stage::new(), target(Offers::V1));
+    let both = json!({
+        "rps": 500, "total": 40, "endpointsOrder": "sideBySide",
+        "endpoints": { "place": { "weight": 3 }, "many": { "call": "shop.Orders.ManyOf" } },
+    });
+    stage.run(&experiment([grpc(&target, "Place", &both)])).code(code::SUCCEEDED);
+    let result = stage.result();
+    let count = |method: &str| target.calls().iter().filter(|call| call.path.ends_with(method)).count();
+    assert_eq!((count("/Place"), count("/ManyOf")), (30, 10));
+    assert_eq!(value(&result, "grpc-place/request-count"), Some(30.0));
+    assert_eq!(value(&result, "grpc-many/request-count"), Some(10.0));
+    // Both ran for the whole 80 ms of the schedule instead of one after the other.
+    let elapsed = |provider: &str| result.load[provider].elapsed_seconds;
+    assert!(elapsed("grpc-place") >= 0.078 && elapsed("grpc-many") >= 0.070, "{:?}", result.load);
+    assert!(result.steps[0].message.starts_with("many: 10 requests in "), "{}", result.steps[0].message);
+}
+
+#[test]
 fn connections_are_encrypted_when_tls_is_set() {
     let (stage, target) = (Stage::new(), GrpcTarget::over_tls(&descriptors(), Offers::V1));
     let host = format!("localhost:{}", target.port());

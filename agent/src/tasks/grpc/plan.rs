@@ -1,7 +1,6 @@
 //! From the inputs of the task `grpc` to a plan of the load engine, with what only the agent can see: files, URLs, and what
 //! the server says of itself.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,18 +20,8 @@ use super::reflection::{self, ReflectionError};
 use super::source::{Content, Sources, input};
 use crate::tasks::TaskError;
 use crate::tasks::call_template::{Allowed, CallData};
+use crate::tasks::load::parts::Planned;
 use crate::tasks::load::{timing, tls};
-
-/// Everything that one load needs.
-pub(super) struct Planned {
-    pub(super) plan: Plan,
-    /// Where and what, for showing.
-    pub(super) target: String,
-    /// Digests of what was fetched.
-    pub(super) fetched: BTreeMap<String, String>,
-    /// When the load ends although it is not through.
-    pub(super) most: Option<Duration>,
-}
 
 /// The load that the inputs ask for.
 pub(super) async fn plan(calls: &Calls) -> Result<Planned, TaskError> {

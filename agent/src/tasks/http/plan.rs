@@ -1,5 +1,6 @@
 //! From the inputs of the task `http` to a plan of the load engine, with what only the agent can see: files.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use iter8_core::task::http::Load;
@@ -10,10 +11,11 @@ use url::Url;
 use super::vary::vary;
 use crate::redact::shown_url;
 use crate::tasks::TaskError;
+use crate::tasks::load::parts::Planned;
 use crate::tasks::load::{timing, tls};
 
-/// The load that the inputs ask for, and what is called by it, without credentials.
-pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
+/// The load that the inputs ask for.
+pub(super) async fn plan(inputs: &Load) -> Result<Planned, TaskError> {
     let input =
         |key: &'static str| move |source: Box<dyn std::error::Error + Send + Sync>| TaskError::Input { key, source };
     let text = inputs.url.as_ref().map(|url| url.0.trim()).unwrap_or_default();
@@ -55,7 +57,7 @@ pub(super) async fn plan(inputs: &Load) -> Result<(Plan, String), TaskError> {
         turns: None,
         share: Share::WHOLE,
     };
-    Ok((plan, shown_url(&url)))
+    Ok(Planned { plan, target: shown_url(&url), fetched: BTreeMap::new(), most: None })
 }
 
 async fn body(inputs: &Load) -> Result<Vec<u8>, TaskError> {
@@ -90,8 +92,8 @@ mod tests {
         let inputs = inputs(
             "{url: 'http://a/p', duration: 5s, qps: 2.5, connections: 3, payloadStr: x, contentType: text/plain, headers: {X-Tenant: 1}, errorRanges: [{upper: 199}, {lower: 500, upper: 599}]}",
         );
-        let (plan, url) = plan(&inputs).await.unwrap();
-        assert_eq!(url, "http://a/p");
+        let Planned { plan, target, .. } = plan(&inputs).await.unwrap();
+        assert_eq!(target, "http://a/p");
         assert_eq!((plan.limit, plan.connections), (Limit::Duration(Duration::from_secs(5)), 3));
         let schedule = Schedule::Constant { rate: 2.5 };
         assert_eq!(plan.arrivals, Arrivals::Open { schedule, when_busy: WhenBusy::Queue });
@@ -103,7 +105,8 @@ mod tests {
 
     #[tokio::test]
     async fn http2_is_spoken_with_so_many_streams_on_a_connection() {
-        let (plan, _) = plan(&inputs("{url: 'http://a', http2: true, concurrency: 6, connections: 2}")).await.unwrap();
+        let inputs = inputs("{url: 'http://a', http2: true, concurrency: 6, connections: 2}");
+        let Planned { plan, .. } = plan(&inputs).await.unwrap();
         assert!(matches!(plan.target.protocol, Protocol::Http2));
         assert_eq!((plan.connections, plan.streams, plan.arrivals), (2, 3, Arrivals::Closed));
     }
@@ -116,8 +119,8 @@ mod tests {
         let with = |path: &std::path::Path| {
             inputs(&format!("{{url: 'http://a', payloadStr: x, payloadFile: '{}'}}", path.display()))
         };
-        assert_eq!(plan(&with(&path)).await.unwrap().0.target.body, "from the file");
-        let error = plan(&with(&directory.path().join("none"))).await.unwrap_err();
+        assert_eq!(plan(&with(&path)).await.unwrap().plan.target.body, "from the file");
+        let error = plan(&with(&directory.path().join("none"))).await.err().unwrap();
         assert!(matches!(error, TaskError::Payload { .. }), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 //! sent is the business of each task.
 
 pub(super) mod metrics;
+pub(super) mod parts;
 pub(super) mod search;
 pub(super) mod timing;
 pub(super) mod tls;

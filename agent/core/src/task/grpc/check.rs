@@ -6,7 +6,7 @@ use super::timing::Model;
 use super::{Calls, DEFAULT_PORT, Grpc, PROVIDER, ScheduleKind, is_on};
 use crate::scalar::{Count, Flag, Real};
 use crate::schema::Problem;
-use crate::task::load::{MAX_CONNECTIONS, MAX_RATE, Tls, id_problem};
+use crate::task::load::{MAX_CONNECTIONS, MAX_RATE, Order, Share, Tls, id_problem, order_problems};
 
 impl Grpc {
     pub(crate) fn validate(&self) -> Vec<Problem> {
@@ -16,6 +16,7 @@ impl Grpc {
             let place = format!("endpoints.{id}");
             problems.extend(endpoint.calls.keys().into_iter().map(|problem| problem.under(&place)));
         }
+        problems.extend(self.order_problems());
         let search = self
             .search
             .iter()
@@ -37,6 +38,21 @@ impl Grpc {
                     problems.push(problem);
                 }
             }
+        }
+        problems
+    }
+
+    fn order_problems(&self) -> Vec<Problem> {
+        let shares: Vec<Share<'_>> = self
+            .endpoints
+            .iter()
+            .map(|(id, endpoint)| Share { id, weight: endpoint.weight, keys_of_time: endpoint.calls.keys_of_time() })
+            .collect();
+        let mut problems = order_problems(self.endpoints_order, &shares);
+        let has_rate = self.common.models().iter().any(|model| model.is_open());
+        if !shares.is_empty() && self.order() == Order::SideBySide && !has_rate {
+            let message = "is sideBySide, where endpoints share a rate: set rps, load-schedule or schedule";
+            problems.push(Problem::at("endpointsOrder", message));
         }
         problems
     }
@@ -167,6 +183,19 @@ impl Calls {
         keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect()
     }
 
+    /// The same, with everything that goes with them.
+    fn keys_of_time(&self) -> Vec<&'static str> {
+        let more = [
+            ("arrivals", self.pace.arrivals.is_some()),
+            ("seed", self.pace.seed.is_some()),
+            ("warmupNumRequests", self.pace.warmup_num_requests.is_some()),
+            ("warmupDuration", self.pace.warmup_duration.is_some()),
+        ];
+        let of_schedules = self.load_schedule_keys().given.into_iter().chain(self.concurrency_schedule_keys().given);
+        let more = more.into_iter().chain(of_schedules).filter(|(_, is_given)| *is_given).map(|(key, _)| key);
+        self.keys_of_load().into_iter().chain(more).collect()
+    }
+
     /// Which keys contradict each other.
     fn contradictions(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -207,14 +236,14 @@ impl Calls {
                 problem("skipFirst", format!("must be less than total, which is {total}, got {skipped}"));
             }
         }
-        problems.extend(self.load_schedule_problems());
-        problems.extend(self.concurrency_schedule_problems());
+        problems.extend(self.load_schedule_keys().problems());
+        problems.extend(self.concurrency_schedule_keys().problems());
         problems
     }
 
-    fn load_schedule_problems(&self) -> Vec<Problem> {
+    fn load_schedule_keys(&self) -> ScheduleKeys {
         let number = |number: Option<Real>| number.map_or(0.0, |number| number.0);
-        let keys = ScheduleKeys {
+        ScheduleKeys {
             kind: self.load_schedule,
             of: "load",
             start: number(self.load_start),
@@ -228,13 +257,12 @@ impl Calls {
                 ("load-step-duration", self.load_step_duration.is_some()),
                 ("load-max-duration", self.load_max_duration.is_some()),
             ],
-        };
-        keys.problems()
+        }
     }
 
-    fn concurrency_schedule_problems(&self) -> Vec<Problem> {
+    fn concurrency_schedule_keys(&self) -> ScheduleKeys {
         let number = |number: Option<Count>, default: f64| number.map_or(default, |number| number.0 as f64);
-        let keys = ScheduleKeys {
+        ScheduleKeys {
             kind: self.concurrency_schedule,
             of: "concurrency",
             start: number(self.concurrency_start, 1.0),
@@ -248,8 +276,7 @@ impl Calls {
                 ("concurrency-step-duration", self.concurrency_step_duration.is_some()),
                 ("concurrency-max-duration", self.concurrency_max_duration.is_some()),
             ],
-        };
-        keys.problems()
+        }
     }
 }
 
@@ -483,6 +510,23 @@ mod tests {
                 "`endpoints` has `a b`, which cannot be part of a metric's name: use letters, digits, `-`, `_` and `.`",
             ),
             (json!({ "endpoints": { "a": { "total": 0 } } }), "`endpoints.a.total` must be at least 1, got 0"),
+            (json!({ "endpointsOrder": "sequence" }), "`endpointsOrder` means nothing without endpoints"),
+            (
+                json!({ "endpoints": { "a": { "weight": 2 } } }),
+                "`endpoints.a.weight` is 2, which means nothing without endpointsOrder: sideBySide",
+            ),
+            (
+                json!({ "rps": 5, "endpointsOrder": "sideBySide", "endpoints": { "a": { "weight": 1001 } } }),
+                "`endpoints.a.weight` must be from 1 to 1000, got 1001",
+            ),
+            (
+                json!({ "rps": 5, "endpointsOrder": "sideBySide", "endpoints": { "a": { "load-max-duration": "1s" } } }),
+                "`endpoints.a.load-max-duration` belongs to the load that all endpoints share side by side: set it for the task",
+            ),
+            (
+                json!({ "endpointsOrder": "sideBySide", "endpoints": { "a": {} } }),
+                "`endpointsOrder` is sideBySide, where endpoints share a rate: set rps, load-schedule or schedule",
+            ),
         ] {
             assert_eq!(problems(with.clone()), [message], "{with}");
         }

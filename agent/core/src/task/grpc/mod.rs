@@ -12,7 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::load::{self, Excludes, MAX_RATE_METRIC, Pace, Search, Tls};
+use super::load::{self, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -30,6 +30,9 @@ pub struct Grpc {
     /// `grpc-<name>/…`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// Whether endpoints get their load one after another or all at the same time.
+    #[serde(default, rename = "endpointsOrder", skip_serializing_if = "Option::is_none")]
+    pub endpoints_order: Option<Order>,
     /// Look for the highest rate that meets the objectives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search: Option<Search>,
@@ -42,6 +45,9 @@ pub struct Endpoint {
     /// What it says itself.
     #[serde(flatten)]
     pub calls: Calls,
+    /// With `endpointsOrder: sideBySide`: how many of the calls it gets, compared with the weights of the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Count>,
 }
 
 /// Calls of one kind.
@@ -393,6 +399,8 @@ pub struct Part {
     pub endpoint: Option<String>,
     /// Everything that holds for it.
     pub calls: Calls,
+    /// Its share of a load that endpoints have in common.
+    pub weight: u64,
 }
 
 impl Grpc {
@@ -400,12 +408,13 @@ impl Grpc {
     pub fn parts(&self) -> Vec<Part> {
         let common = self.common();
         if self.endpoints.is_empty() {
-            return vec![Part { provider: PROVIDER.to_owned(), endpoint: None, calls: common }];
+            return vec![Part { provider: PROVIDER.to_owned(), endpoint: None, calls: common, weight: 1 }];
         }
         let part = |(id, endpoint): (&String, &Endpoint)| Part {
             provider: format!("{PROVIDER}-{id}"),
             endpoint: Some(id.clone()),
             calls: endpoint.calls.over(&common),
+            weight: endpoint.weight.map_or(1, |weight| weight.0),
         };
         self.endpoints.iter().map(part).collect()
     }
@@ -424,6 +433,11 @@ impl Grpc {
         [&self.common].into_iter().chain(self.endpoints.values().map(|endpoint| &endpoint.calls))
     }
 
+    /// How the endpoints get their load.
+    pub fn order(&self) -> Order {
+        self.endpoints_order.unwrap_or_default()
+    }
+
     /// How long the loads take at most when nothing is late.
     pub fn expected_duration(&self) -> Duration {
         if let Some(search) = &self.search {
@@ -431,7 +445,10 @@ impl Grpc {
             return search.expected_duration(calls.timeout()).saturating_add(calls.connect_timeout());
         }
         let each = self.parts().into_iter().map(|part| part.calls.expected_duration());
-        each.fold(Duration::ZERO, Duration::saturating_add)
+        match self.order() {
+            Order::Sequence => each.fold(Duration::ZERO, Duration::saturating_add),
+            Order::SideBySide => each.max().unwrap_or_default(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Http, Load, PROVIDER};
 use crate::scalar::{Count, Flag};
 use crate::schema::Problem;
-use crate::task::load::{MAX_CONNECTIONS, Order, Tls, id_problem, rate_problem};
+use crate::task::load::{MAX_CONNECTIONS, Order, Share, Tls, id_problem, order_problems, rate_problem};
 
 impl Http {
     pub(crate) fn validate(&self) -> Vec<Problem> {
@@ -41,31 +41,12 @@ impl Http {
     }
 
     fn order_problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.endpoints.is_empty() && self.endpoints_order.is_some() {
-            problems.push(Problem::at("endpointsOrder", "means nothing without endpoints"));
-        }
-        for (id, endpoint) in &self.endpoints {
-            let place = |key: &str| format!("endpoints.{id}.{key}");
-            match (self.order(), endpoint.weight) {
-                (Order::Sequence, Some(weight)) => {
-                    let message = format!("is {}, which means nothing without endpointsOrder: sideBySide", weight.0);
-                    problems.push(Problem::at(&place("weight"), message));
-                }
-                (Order::SideBySide, Some(Count(weight))) if weight == 0 || weight > MAX_WEIGHT => {
-                    problems
-                        .push(Problem::at(&place("weight"), format!("must be from 1 to {MAX_WEIGHT}, got {weight}")));
-                }
-                (Order::Sequence | Order::SideBySide, _) => {}
-            }
-            if self.order() == Order::SideBySide {
-                let keys = endpoint.load.keys_of_time().into_iter();
-                problems.extend(keys.map(|key| {
-                    let message = "belongs to the load that all endpoints share side by side: set it for the task";
-                    Problem::at(&place(key), message)
-                }));
-            }
-        }
+        let shares: Vec<Share<'_>> = self
+            .endpoints
+            .iter()
+            .map(|(id, endpoint)| Share { id, weight: endpoint.weight, keys_of_time: endpoint.load.keys_of_time() })
+            .collect();
+        let mut problems = order_problems(self.endpoints_order, &shares);
         if let (Order::SideBySide, Some(concurrency)) = (self.order(), self.common.concurrency) {
             let message = format!("is {}, but endpoints side by side share a rate: set qps", concurrency.0);
             problems.push(Problem::at("concurrency", message));
@@ -76,8 +57,6 @@ impl Http {
 
 /// The most requests on a connection: as many as there are numbers for a while (RFC 9113, section 5.1.1).
 const MAX_STREAMS: u64 = 100_000;
-/// The largest weight of an endpoint.
-const MAX_WEIGHT: u64 = 1_000;
 
 impl Load {
     /// What is wrong with single keys.

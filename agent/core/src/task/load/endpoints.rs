@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::scalar::Count;
+use crate::schema::Problem;
+
 /// How the endpoints of a task get their load.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -48,6 +51,48 @@ fn inherit(own: &mut Map<String, Value>, key: String, value: Value) {
         }
         (Some(_), _) => {}
     }
+}
+
+/// What an endpoint says of a load that it shares with others.
+pub struct Share<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// How many of the turns it asks for.
+    pub weight: Option<Count>,
+    /// The keys that it has and that say at which rate or for how long load is sent.
+    pub keys_of_time: Vec<&'static str>,
+}
+
+/// The largest weight of an endpoint.
+const MAX_WEIGHT: u64 = 1_000;
+
+/// What is wrong with the order of endpoints, and with what they say of it.
+pub fn order_problems(order: Option<Order>, shares: &[Share<'_>]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if shares.is_empty() && order.is_some() {
+        problems.push(Problem::at("endpointsOrder", "means nothing without endpoints"));
+    }
+    let order = order.unwrap_or_default();
+    for Share { id, weight, keys_of_time } in shares {
+        let mut problem =
+            |key: &str, message: String| problems.push(Problem::at(&format!("endpoints.{id}.{key}"), message));
+        match (order, weight) {
+            (Order::Sequence, Some(Count(weight))) => {
+                problem("weight", format!("is {weight}, which means nothing without endpointsOrder: sideBySide"));
+            }
+            (Order::SideBySide, Some(Count(weight))) if *weight == 0 || *weight > MAX_WEIGHT => {
+                problem("weight", format!("must be from 1 to {MAX_WEIGHT}, got {weight}"));
+            }
+            (Order::Sequence | Order::SideBySide, _) => {}
+        }
+        if order == Order::SideBySide {
+            for key in keys_of_time {
+                let message = "belongs to the load that all endpoints share side by side: set it for the task";
+                problem(key, message.to_owned());
+            }
+        }
+    }
+    problems
 }
 
 /// What is wrong with the name of an endpoint, which becomes a part of the names of metrics, if anything.

@@ -8,7 +8,7 @@ mod schedule;
 mod search;
 mod tls;
 
-pub use endpoints::{Excludes, Order, id_problem, over};
+pub use endpoints::{Excludes, Order, Share, id_problem, order_problems, over};
 pub use pace::{ArrivalKind, Arrivals, Level, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
 pub use search::{Found, Outcome, Probe, Search};
