@@ -61,7 +61,7 @@ pub async fn lint(experiment: &Experiment, sample: Option<&Value>) -> Vec<Findin
             Task::Assess(assess) => {
                 findings.extend(assess.metrics().filter_map(|name| unknown_metric(name, &measured)));
             }
-            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::AbnMetrics(_) => {}
+            Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::AbnMetrics(_) | Task::Run(_) => {}
         }
     }
     let mut seen = Vec::new();

@@ -66,7 +66,7 @@ impl Redactor {
                     secrets.extend(urls.flat_map(|url| of_url(&url)));
                     secrets.extend(metrics.versions().iter().flat_map(|(_, values)| named_secrets(values)));
                 }
-                Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_) => {}
+                Task::Ready(_) | Task::AbnMetrics(_) | Task::Assess(_) | Task::Run(_) => {}
             }
         }
         let redactor = Self::default();

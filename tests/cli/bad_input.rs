@@ -20,7 +20,7 @@ fn a_task_that_does_not_exist() {
     ");
     assert_snapshot!(launch("tasks={http,banana}"), @"
     ------- stderr -------
-    error: invalid values: `tasks` names `banana`, which is not a task; known are ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook
+    error: invalid values: `tasks` names `banana`, which is not a task; known are ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, run
     [exit code 2]
     ");
     assert_snapshot!(launch("tasks=http"), @r#"
@@ -59,7 +59,7 @@ fn a_key_that_nobody_knows() {
     ");
     assert_snapshot!(launch("bananas=5"), @"
     ------- stderr -------
-    error: invalid values: `bananas` is not a known key; known are tasks, runner, cronjobSchedule, ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, image, iter8Image, majorMinor, imagePullPolicy, imagePullSecrets, logLevel, resources, serviceAccountName, securityContext, podLabels, podAnnotations, nodeSelector, tolerations, affinity, priorityClassName, ttlSecondsAfterFinished, activeDeadlineSeconds, global
+    error: invalid values: `bananas` is not a known key; known are tasks, runner, cronjobSchedule, ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, run, image, iter8Image, majorMinor, imagePullPolicy, imagePullSecrets, logLevel, resources, serviceAccountName, securityContext, podLabels, podAnnotations, nodeSelector, tolerations, affinity, priorityClassName, ttlSecondsAfterFinished, activeDeadlineSeconds, global
     [exit code 2]
     ");
 }

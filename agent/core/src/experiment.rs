@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::metric::MetricName;
 use crate::result::API_VERSION;
@@ -52,6 +52,20 @@ pub enum SpecError {
         step: usize,
         /// The name.
         task: String,
+    },
+    /// A step says in no way what to do.
+    #[error("step {step} names no task: write `task: NAME`, or `run: COMMAND`")]
+    NoTask {
+        /// Number of the step, from 1.
+        step: usize,
+    },
+    /// A step says in two ways what to do.
+    #[error("step {step} has `run` and `{key}`: give one of them, as in {{task: run, with: {{command: …}}}}")]
+    RunAnd {
+        /// Number of the step, from 1.
+        step: usize,
+        /// What it has beside.
+        key: &'static str,
     },
     /// The condition of a step is wrong.
     #[error("step {step} (`{task}`): `if`")]
@@ -102,7 +116,11 @@ struct RawExperiment {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawStep {
-    task: String,
+    #[serde(default)]
+    task: Option<String>,
+    /// A command, as Iter8 v0.13 wrote it: the task `run` in short.
+    #[serde(default)]
+    run: Option<Text>,
     #[serde(default, rename = "if", deserialize_with = "present")]
     condition: Option<Option<Text>>,
     #[serde(default)]
@@ -167,6 +185,7 @@ impl Experiment {
             Task::Slack(slack) => slack.delivery.expected_duration(),
             Task::Github(github) => github.delivery.expected_duration(),
             Task::Webhook(webhook) => webhook.delivery.expected_duration(),
+            Task::Run(run) => run.timeout(),
         };
         // A year is longer than any experiment, and small enough for every sum and every field of the cluster.
         self.steps
@@ -192,14 +211,21 @@ impl Experiment {
         self.steps.iter().filter_map(|step| match &step.task {
             Task::Assess(assess) => Some(assess),
             Task::Ready(_) | Task::Http(_) | Task::Grpc(_) | Task::CustomMetrics(_) | Task::AbnMetrics(_) => None,
-            Task::Slack(_) | Task::Github(_) | Task::Webhook(_) => None,
+            Task::Slack(_) | Task::Github(_) | Task::Webhook(_) | Task::Run(_) => None,
         })
     }
 }
 
 impl Step {
     fn parse(step: usize, raw: RawStep) -> Result<Self, SpecError> {
-        let RawStep { task, condition, with } = raw;
+        let condition = raw.condition;
+        let (task, with) = match (raw.task, raw.run, raw.with) {
+            (Some(_), Some(_), _) => return Err(SpecError::RunAnd { step, key: "task" }),
+            (None, Some(_), with) if !with.is_null() => return Err(SpecError::RunAnd { step, key: "with" }),
+            (None, Some(Text(command)), _) => ("run".to_owned(), json!({ "command": command })),
+            (Some(task), None, with) => (task, with),
+            (None, None, _) => return Err(SpecError::NoTask { step }),
+        };
         let condition = condition.flatten().map(|text| StepCondition::parse(&text.0)).transpose();
         let condition = condition.map_err(|source| SpecError::Condition { step, task: task.clone(), source })?;
         match Task::parse(&task, &with) {
@@ -242,8 +268,30 @@ mod tests {
     }
 
     #[test]
+    fn a_command_may_be_written_as_iter8_v0_13_did() {
+        let spec = Experiment::parse("spec: [{run: 'echo a', if: 'not SLOs()'}, {task: assess}]").unwrap();
+        assert_eq!(spec.task_names(), ["run", "assess"]);
+        let long = Experiment::parse("spec: [{task: run, if: 'not SLOs()', with: {command: echo a}}]").unwrap();
+        assert_eq!(spec.steps[0], long.steps[0]);
+        assert_eq!(spec.expected_duration(), Duration::from_secs(300));
+    }
+
+    #[test]
     fn says_which_step_is_wrong_and_how() {
         for (text, message) in [
+            ("spec: [{with: {}}]", "step 1 names no task: write `task: NAME`, or `run: COMMAND`"),
+            (
+                "spec: [{task: assess, run: a}]",
+                "step 1 has `run` and `task`: give one of them, as in {task: run, with: {command: …}}",
+            ),
+            (
+                "spec: [{run: a, with: {timeout: 1s}}]",
+                "step 1 has `run` and `with`: give one of them, as in {task: run, with: {command: …}}",
+            ),
+            (
+                "spec: [{run: ''}]",
+                "step 1 (`run`): `command` is required: give a text for the shell, or a list of a program and its arguments",
+            ),
             ("spec: []", "the experiment has no steps"),
             (
                 "apiVersion: v9\nspec: [{task: http}]",

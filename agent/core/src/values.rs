@@ -22,13 +22,14 @@ use crate::task::http::{self, Http};
 use crate::task::load::MAX_RATE_METRIC;
 use crate::task::notify::{Github, Slack, Webhook};
 use crate::task::ready::Ready;
+use crate::task::run::Run;
 
 /// Values of an experiment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(title = "Values of an experiment")]
 pub struct Values {
-    /// The tasks to run, in this order: ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook.
+    /// The tasks to run, in this order: ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tasks: Option<Vec<Text>>,
     /// What runs the experiment.
@@ -64,6 +65,9 @@ pub struct Values {
     /// Inputs of the task webhook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub webhook: Option<Webhook>,
+    /// Inputs of the task run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
     /// Image of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Text>,
@@ -290,7 +294,7 @@ fn unmeasured(values: &Value) -> Vec<Problem> {
             Some(Task::Http(http)) => http.search.is_some(),
             Some(Task::Grpc(grpc)) => grpc.search.is_some(),
             Some(Task::Ready(_) | Task::CustomMetrics(_) | Task::AbnMetrics(_) | Task::Assess(_)) | None => false,
-            Some(Task::Slack(_) | Task::Github(_) | Task::Webhook(_)) => false,
+            Some(Task::Slack(_) | Task::Github(_) | Task::Webhook(_) | Task::Run(_)) => false,
         };
         if name.ends_with(MAX_RATE_METRIC) && measured.contains(&provider) && !searches() {
             let message = format!("has `{name}`, which only a search measures: set {task}.search");
@@ -368,7 +372,7 @@ mod tests {
             (
                 json!({ "tasks": ["banana"] }),
                 vec![
-                    "`tasks` names `banana`, which is not a task; known are ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook",
+                    "`tasks` names `banana`, which is not a task; known are ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, run",
                 ],
             ),
             (

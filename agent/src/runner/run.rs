@@ -18,7 +18,7 @@ use super::event::{Event, EventKind};
 use crate::credentials::Credentials;
 use crate::redact::Redactor;
 use crate::store::{ResultStore, StoreError};
-use crate::tasks::{self, TaskContext, TaskError};
+use crate::tasks::{self, CommandError, TaskContext, TaskError};
 
 /// Which revision of which group runs.
 #[derive(Clone, Debug)]
@@ -131,6 +131,11 @@ pub async fn run(
             Err(TaskError::Cancelled) => {
                 let message = "stopped before its end; what it measured is kept";
                 run.end_step(index, task, StepStatus::Cancelled, message);
+                phase = Phase::Cancelled;
+                break;
+            }
+            Err(TaskError::Command(stopped @ CommandError::Stopped(_))) => {
+                run.end_step(index, task, StepStatus::Cancelled, &stopped.to_string());
                 phase = Phase::Cancelled;
                 break;
             }

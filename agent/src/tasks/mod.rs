@@ -10,6 +10,7 @@ mod http;
 mod load;
 pub(crate) mod notify;
 mod ready;
+mod run;
 
 use std::path::PathBuf;
 
@@ -18,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use notify::NotifyError;
 pub use ready::readiness;
+pub use run::CommandError;
 
 use crate::credentials::{CredentialError, Credentials};
 
@@ -117,6 +119,9 @@ pub enum TaskError {
     /// Nobody could be told how the experiment goes.
     #[error("not delivered")]
     Notify(#[from] NotifyError),
+    /// A command did not succeed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// One of several endpoints cannot be measured.
     #[error("endpoint `{endpoint}`")]
     Endpoint {
@@ -158,5 +163,6 @@ pub(crate) async fn run(task: &Task, context: TaskContext<'_>) -> Result<String,
         Task::Slack(inputs) => notify::slack(inputs, context).await,
         Task::Github(inputs) => notify::github(inputs, context).await,
         Task::Webhook(inputs) => notify::webhook(inputs, context).await,
+        Task::Run(inputs) => run::run(inputs, context).await,
     }
 }

@@ -99,6 +99,11 @@ impl Credential {
         }
     }
 
+    /// What is wrong with it where a text may be anything, even empty: with a reference.
+    pub fn reference_problems(&self) -> Vec<Problem> {
+        if self.plain().is_some() { Vec::new() } else { self.validate() }
+    }
+
     /// What is wrong with it. No message holds a text that may be secret.
     pub fn validate(&self) -> Vec<Problem> {
         let reference = match self {
@@ -200,7 +205,7 @@ fn is_key(key: &str) -> bool {
 }
 
 /// A name of an environment variable: what a shell can set (POSIX, 8.1), in either case.
-fn is_variable(name: &str) -> bool {
+pub(super) fn is_variable(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !name.is_empty() && name.bytes().all(fits) && !name.starts_with(|first: char| first.is_ascii_digit())
 }

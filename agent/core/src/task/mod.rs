@@ -9,6 +9,7 @@ pub mod http;
 pub mod load;
 pub mod notify;
 pub mod ready;
+pub mod run;
 
 use serde_json::Value;
 
@@ -39,12 +40,14 @@ pub enum Task {
     Github(notify::Github),
     /// Tells any server.
     Webhook(notify::Webhook),
+    /// Runs a command.
+    Run(run::Run),
 }
 
 impl Task {
     /// The names of all tasks, in the order in which they are documented.
-    pub const NAMES: [&'static str; 9] =
-        ["ready", "http", "grpc", "custommetrics", "abnmetrics", "assess", "slack", "github", "webhook"];
+    pub const NAMES: [&'static str; 10] =
+        ["ready", "http", "grpc", "custommetrics", "abnmetrics", "assess", "slack", "github", "webhook", "run"];
 
     /// The task's name in a spec and in values.
     pub const fn name(&self) -> &'static str {
@@ -58,6 +61,7 @@ impl Task {
             Self::Slack(_) => "slack",
             Self::Github(_) => "github",
             Self::Webhook(_) => "webhook",
+            Self::Run(_) => "run",
         }
     }
 
@@ -69,6 +73,7 @@ impl Task {
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
             Self::CustomMetrics(metrics) => metrics.templates.keys().cloned().collect(),
             Self::Ready(_) | Self::Assess(_) | Self::Slack(_) | Self::Github(_) | Self::Webhook(_) => Vec::new(),
+            Self::Run(_) => Vec::new(),
         }
     }
 
@@ -85,6 +90,10 @@ impl Task {
                 let headers = webhook.headers.iter().filter(|(name, _)| is_secret_name(name));
                 found.extend(headers.map(|(name, credential)| Placed { path: format!("headers.{name}"), credential }));
                 found
+            }
+            Self::Run(run) => {
+                let variables = run.env.iter().filter(|(name, _)| is_secret_name(name));
+                variables.map(|(name, credential)| Placed { path: format!("env.{name}"), credential }).collect()
             }
         }
     }
@@ -107,6 +116,7 @@ impl Task {
             "slack" => Some(read(with, notify::Slack::validate).map(Self::Slack)),
             "github" => Some(read(with, notify::Github::validate).map(Self::Github)),
             "webhook" => Some(read(with, notify::Webhook::validate).map(Self::Webhook)),
+            "run" => Some(read(with, run::Run::validate).map(Self::Run)),
             _ => None,
         }
     }

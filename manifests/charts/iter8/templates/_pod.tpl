@@ -133,7 +133,7 @@ volumes:
 Secret. What users name themselves is never taken for one, and data of their own are not searched. */ -}}
 {{- define "iter8.secrets.in" -}}
 {{- if kindIs "map" .inputs }}
-{{- if has .at (list "headers" "metadata" "reflect-metadata" "endpoints" "providers") }}
+{{- if has .at (list "headers" "fetchHeaders" "env" "metadata" "reflect-metadata" "endpoints" "providers") }}
 {{- range $inputs := values .inputs }}
 {{- include "iter8.secrets.in" (dict "at" "" "inputs" $inputs) }}
 {{- end }}

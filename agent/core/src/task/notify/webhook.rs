@@ -40,9 +40,9 @@ impl Webhook {
             if !is_token(name) {
                 problems.push(Problem::at("headers", format!("has `{name}`, which is not the name of a header")));
             }
-            // An empty header is one; only what a reference lacks is a problem.
-            let found = if value.plain().is_some() { Vec::new() } else { value.validate() };
-            problems.extend(found.into_iter().map(|problem| problem.under(&format!("headers.{name}"))));
+            // An empty header is one.
+            let found = value.reference_problems().into_iter();
+            problems.extend(found.map(|problem| problem.under(&format!("headers.{name}"))));
         }
         if let Some(token) = &self.bearer_token {
             problems.extend(token.validate().into_iter().map(|problem| problem.under("bearerToken")));
