@@ -122,7 +122,8 @@ pub async fn run(
             },
         };
         // A defect in a task must not take what earlier steps measured with it.
-        let outcome = AssertUnwindSafe(tasks::run(&step.task, context)).catch_unwind().await;
+        // In a box, because tasks are nested so deeply that the compiler would give up on those who wait for a run.
+        let outcome = AssertUnwindSafe(Box::pin(tasks::run(&step.task, context))).catch_unwind().await;
         match outcome.unwrap_or_else(|panic| Err(TaskError::Panicked(panic_message(panic.as_ref())))) {
             Ok(message) => {
                 assessed |= task == "assess";
