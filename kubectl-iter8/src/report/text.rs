@@ -128,7 +128,10 @@ fn objectives(result: &ExperimentResult, style: &Style) -> String {
     let mut text = title("Service level objectives", style) + &trimmed(&table);
     let not_satisfied = |slo: &&SloResult| slo.verdict != Verdict::Pass;
     for slo in result.slos.iter().filter(not_satisfied) {
-        text += &wrapped(&format!("  {}: {}", slo.verdict, printable(&slo.reason)), style.width, 4);
+        let of =
+            slo.version.filter(|_| several).and_then(|index| Some(version_name(result.versions.get(index)?, index)));
+        let of = of.map(|name| format!(" of {}", printable(&name))).unwrap_or_default();
+        text += &wrapped(&format!("  {}{of}: {}", slo.verdict, printable(&slo.reason)), style.width, 4);
     }
     text
 }
@@ -521,7 +524,7 @@ mod tests {
          <= 50 ms
          prom/latency   candidate      unavailable             -        -  inconclusive
          <= 50 ms       (v1)
-          inconclusive: prom/latency was not measured for this version
+          inconclusive of candidate (v1): prom/latency was not measured for this version
 
         Latest observed values for metrics
          Metric        baseline (v1)  candidate (v1)
