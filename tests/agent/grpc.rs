@@ -139,10 +139,15 @@ fn data_is_taken_in_turn_and_templates_are_worked_out_for_each_call() {
             { "item": "n{{.RequestNumber}} {{.MethodName}}", "count": "{{.RequestNumber}}", "price": { "currency": "{{ upper \"eur\" }}" } },
             { "item": "{{newUUID}}", "count": 7, "at": "2026-01-02T03:04:05Z", "tags": ["x", "{{randomString 3}}"] },
         ],
-        "metadata": { "request-id": "{{.ServiceName}}-{{.RequestNumber}}", "tenant": 1, "authorization": "Bearer t0ps3cr3t" },
+        "metadata": {
+            "request-id": "{{.ServiceName}}-{{.RequestNumber}}", "tenant": 1, "authorization": "Bearer t0ps3cr3t",
+            "trace": { "env": "ITER8_TEST_CREDENTIAL", "prefix": "a-" },
+        },
+        "reflect-metadata": { "key": { "env": "ITER8_TEST_CREDENTIAL" } },
         "authority": "shop.example",
     });
-    stage.run(&experiment([grpc(&target, "Place", &more)])).code(code::SUCCEEDED);
+    let agent = stage.agent(&experiment([grpc(&target, "Place", &more)]));
+    agent.env("ITER8_TEST_CREDENTIAL", "{{hidd3n}}").run().code(code::SUCCEEDED);
     let calls = target.calls();
     let sent: Vec<Value> = calls.iter().flat_map(orders).collect();
     let odd = |order: &Value| order["tags"].is_array();
@@ -161,8 +166,10 @@ fn data_is_taken_in_turn_and_templates_are_worked_out_for_each_call() {
         assert_eq!(call.metadata["request-id"], format!("Orders-{number}"));
         assert_eq!((&call.metadata["tenant"], call.authority.as_str()), (&"1".parse().unwrap(), "shop.example"));
         assert_eq!(call.metadata["authorization"], "Bearer t0ps3cr3t");
+        assert_eq!(call.metadata["trace"], "a-{{hidd3n}}");
     }
-    assert!(!stage.result().to_json().unwrap().contains("t0ps3cr3t"));
+    let json = stage.result().to_json().unwrap();
+    assert!(!json.contains("t0ps3cr3t") && !json.contains("hidd3n"));
 }
 
 #[test]
@@ -171,11 +178,14 @@ fn data_and_metadata_come_from_files_and_urls_too() {
     files.on("/data.json", Behaviour::Text("{\"item\": \"url\", \"count\": {{ add .RequestNumber 1 }}}"));
     files.on("/metadata.json", Behaviour::Text("{\"tenant\": \"from url\"}"));
     let (data, metadata) = (files.url("/data.json"), files.url("/metadata.json"));
-    let more = json!({ "dataURL": data, "metadataURL": metadata, "data": { "item": "values" } });
+    let more = json!({
+        "dataURL": data, "metadataURL": metadata, "data": { "item": "values" }, "fetchHeaders": { "x-key": "k" },
+    });
     stage.run(&experiment([grpc(&target, "Place", &more)])).code(code::SUCCEEDED);
     let calls = target.calls();
     assert_eq!(orders(&calls[3]), [json!({ "item": "url", "count": 4 })]);
     assert_eq!(calls[3].metadata["tenant"], "from url");
+    assert_eq!(files.last().header("x-key"), "k");
     assert_eq!(stage.result().load["grpc"].fetched.len(), 2);
 
     // Two messages, each with its length before it.

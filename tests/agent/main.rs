@@ -7,6 +7,7 @@ mod conditions;
 mod custommetrics;
 mod end;
 mod endpoints;
+mod fetch;
 mod grpc;
 mod harness;
 mod loops;

@@ -34,10 +34,18 @@ impl Metadata {
                     append(&mut HeaderMap::new(), &pair.0.render(example)?, &pair.1.render(example)?)?;
                     metadata.made.push(pair);
                 }
-                None => append(&mut metadata.fixed, &name, &value)?,
+                None => metadata.add(&name, &value)?,
             }
         }
         Ok(metadata)
+    }
+
+    /// Adds an entry that is sent as it is.
+    ///
+    /// # Errors
+    /// As of [`Self::read`].
+    pub(super) fn add(&mut self, name: &str, value: &str) -> Result<(), String> {
+        append(&mut self.fixed, name, value)
     }
 
     /// The metadata, if they are the same for all calls.

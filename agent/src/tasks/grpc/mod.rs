@@ -7,7 +7,6 @@ mod message;
 mod metadata;
 mod plan;
 mod reflection;
-mod source;
 
 use iter8_core::task::grpc::Grpc;
 
@@ -25,7 +24,7 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
         let load = tokio::select! {
             biased;
             () = context.cancel.cancelled() => return Err(TaskError::Cancelled),
-            load = plan::plan(&part.calls) => load.map_err(|error| named(part.endpoint.as_deref(), error))?,
+            load = plan::plan(&part.calls, context.credentials) => load.map_err(|error| named(part.endpoint.as_deref(), error))?,
         };
         parts.push(Part {
             provider: part.provider,

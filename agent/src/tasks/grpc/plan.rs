@@ -1,11 +1,13 @@
-//! From the inputs of the task `grpc` to a plan of the load engine, with what only the agent can see: files, URLs, and what
-//! the server says of itself.
+//! From the inputs of the task `grpc` to a plan of the load engine, with what only the agent can see: files, URLs,
+//! credentials, and what the server says of itself.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use iter8_core::scalar::Text;
+use iter8_core::task::Credential;
 use iter8_core::task::grpc::{Calls, Size, is_on};
 use iter8_load::grpc::{Call, StreamRule};
 use iter8_load::{Arrivals, Level, Limit, LoadError, Plan, Protocol, Share, Target};
@@ -17,20 +19,22 @@ use super::data::{Data, Maker, Rules, kind};
 use super::descriptors::{self, ProtoText, import_paths, of_proto, of_set};
 use super::metadata::Metadata;
 use super::reflection::{self, ReflectionError};
-use super::source::{Content, Sources, input};
+use crate::credentials::Credentials;
 use crate::tasks::TaskError;
 use crate::tasks::call_template::{Allowed, CallData};
+use crate::tasks::load::headers::header_text;
 use crate::tasks::load::parts::Planned;
+use crate::tasks::load::source::{Content, Sources, input};
 use crate::tasks::load::{timing, tls};
 
 /// The load that the inputs ask for.
-pub(super) async fn plan(calls: &Calls) -> Result<Planned, TaskError> {
-    let mut sources = Sources::default();
+pub(super) async fn plan(calls: &Calls, credentials: &Credentials<'_>) -> Result<Planned, TaskError> {
+    let mut sources = Sources::new("grpc.fetchHeaders", &calls.fetch_headers, false, credentials)?;
     let mut target = target(calls).await?;
-    let method = method(calls, &target, &mut sources).await?;
+    let method = method(calls, &target, &mut sources, credentials).await?;
     let allowed = (!is_on(calls.disable_template_data))
         .then(|| Allowed { functions: !is_on(calls.disable_template_functions), method: true });
-    let metadata = metadata(calls, &method, allowed, &mut sources).await?;
+    let metadata = metadata(calls, &method, allowed, &mut sources, credentials).await?;
     let (key, data) = data(calls, &mut sources).await?;
     let anew = is_on(calls.stream_dynamic_messages).then(|| stream_count(calls));
     let maker = Maker::new(&method, data, metadata, Rules { allowed, anew }).map_err(|error| input(key, error))?;
@@ -118,7 +122,12 @@ async fn target(calls: &Calls) -> Result<Target, TaskError> {
 }
 
 /// The method to call: from proto text, from a set of descriptors, or from the server.
-async fn method(calls: &Calls, target: &Target, sources: &mut Sources) -> Result<MethodDescriptor, TaskError> {
+async fn method(
+    calls: &Calls,
+    target: &Target,
+    sources: &mut Sources,
+    credentials: &Credentials<'_>,
+) -> Result<MethodDescriptor, TaskError> {
     let call = calls.call.as_ref().map(|call| call.0.as_str()).unwrap_or_default();
     let text = |text: &'_ Option<Text>| text.as_ref().map(|text| text.0.clone());
     let (proto_url, proto) = (text(&calls.proto_url), text(&calls.proto));
@@ -145,9 +154,11 @@ async fn method(calls: &Calls, target: &Target, sources: &mut Sources) -> Result
         return found(&of_set(&bytes).map_err(|error| input(key, error))?, &name);
     }
     let (service, _) = iter8_core::task::grpc::split_call(call).map_err(|message| input("grpc.call", message))?;
-    let metadata = calls.reflect_metadata.iter().map(|(name, value)| (name.clone(), value.0.clone()));
-    let metadata = Metadata::read(metadata, None, &CallData::new(0, 0, None));
-    let metadata = metadata.map_err(|message| input("grpc.reflect-metadata", message))?;
+    let mut metadata = Metadata::default();
+    for (name, value) in &calls.reflect_metadata {
+        let text = header_text("grpc.reflect-metadata", name, value, credentials)?;
+        metadata.add(name, &text).map_err(|message| input("grpc.reflect-metadata", message))?;
+    }
     let mut headers = metadata.fixed().cloned().unwrap_or_default();
     headers.extend(authority_of(target));
     match reflection::ask(target, &headers, service, calls.connect_timeout()).await {
@@ -197,6 +208,7 @@ async fn metadata(
     method: &MethodDescriptor,
     allowed: Option<Allowed>,
     sources: &mut Sources,
+    credentials: &Credentials<'_>,
 ) -> Result<Metadata, TaskError> {
     let text = |text: &'_ Option<Text>| text.as_ref().map(|text| text.0.clone());
     let (url, file) = (text(&calls.metadata_url), text(&calls.metadata_file));
@@ -204,13 +216,20 @@ async fn metadata(
     let (key, entries) = match read {
         None => ("grpc.metadata", calls.metadata.clone()),
         Some((key, content)) => {
-            let entries = serde_json::from_slice(&content.bytes);
+            let entries: Result<BTreeMap<String, Text>, _> = serde_json::from_slice(&content.bytes);
             let wrong = |error| input(key, format!("is not a map of texts in JSON: {error}"));
-            (key, entries.map_err(wrong)?)
+            let plain = entries.map_err(wrong)?.into_iter().map(|(name, text)| (name, Credential::Plain(text)));
+            (key, plain.collect())
         }
     };
     let names = descriptors::names(method);
     let example = CallData::new(0, 0, Some(&names));
-    let entries = entries.into_iter().map(|(name, value): (String, Text)| (name, value.0));
-    Metadata::read(entries, allowed, &example).map_err(|message| input(key, message))
+    let plain = entries.iter().filter_map(|(name, value)| Some((name.clone(), value.plain()?.to_owned())));
+    let mut metadata = Metadata::read(plain, allowed, &example).map_err(|message| input(key, message))?;
+    // What a credential names is sent as it is.
+    for (name, value) in entries.iter().filter(|(_, value)| value.plain().is_none()) {
+        let text = header_text(key, name, value, credentials)?;
+        metadata.add(name, &text).map_err(|message| input(key, message))?;
+    }
+    Ok(metadata)
 }

@@ -16,7 +16,12 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
     // Before the first request is sent, everything that is needed for the last one is there.
     let mut parts = Vec::new();
     for part in inputs.parts() {
-        let load = plan::plan(&part.load).await.map_err(|error| named(part.endpoint.as_deref(), error))?;
+        let load = tokio::select! {
+            biased;
+            () = context.cancel.cancelled() => return Err(TaskError::Cancelled),
+            load = plan::plan(&part.load, context.credentials) =>
+                load.map_err(|error| named(part.endpoint.as_deref(), error))?,
+        };
         parts.push(Part {
             provider: part.provider,
             endpoint: part.endpoint,

@@ -1,6 +1,6 @@
-//! From the inputs of the task `http` to a plan of the load engine, with what only the agent can see: files.
+//! From the inputs of the task `http` to a plan of the load engine, with what only the agent can see: files, URLs and
+//! credentials.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use iter8_core::task::http::Load;
@@ -9,13 +9,16 @@ use iter8_load::{Plan, Protocol, Share, StatusRange, Target};
 use url::Url;
 
 use super::vary::vary;
+use crate::credentials::Credentials;
 use crate::redact::shown_url;
 use crate::tasks::TaskError;
+use crate::tasks::load::headers::header_map;
 use crate::tasks::load::parts::Planned;
+use crate::tasks::load::source::Sources;
 use crate::tasks::load::{timing, tls};
 
 /// The load that the inputs ask for.
-pub(super) async fn plan(inputs: &Load) -> Result<Planned, TaskError> {
+pub(super) async fn plan(inputs: &Load, credentials: &Credentials<'_>) -> Result<Planned, TaskError> {
     let input =
         |key: &'static str| move |source: Box<dyn std::error::Error + Send + Sync>| TaskError::Input { key, source };
     let text = inputs.url.as_ref().map(|url| url.0.trim()).unwrap_or_default();
@@ -23,16 +26,15 @@ pub(super) async fn plan(inputs: &Load) -> Result<Planned, TaskError> {
     let mut target = Target::get(url.clone());
     target.method =
         inputs.method().parse().map_err(|error: http::method::InvalidMethod| input("http.method")(error.into()))?;
-    target.body = body(inputs).await?.into();
+    let may_be_page = inputs.content_type.as_ref().is_some_and(|kind| kind.0.to_ascii_lowercase().contains("html"));
+    let mut sources = Sources::new("http.fetchHeaders", &inputs.fetch_headers, may_be_page, credentials)?;
+    target.body = body(inputs, &mut sources).await?.into();
     target.vary = vary(inputs, &url, &target.body)?;
-    let headers = inputs.headers.iter().map(|(name, value)| (name.as_str(), value.0.as_str()));
-    let content_type = inputs.content_type.as_ref().map(|kind| ("content-type", kind.0.as_str()));
-    for (name, value) in content_type.into_iter().chain(headers) {
-        let name = http::HeaderName::try_from(name).map_err(|error| input("http.headers")(error.into()))?;
-        let mut value = http::HeaderValue::try_from(value).map_err(|error| input("http.headers")(error.into()))?;
-        value.set_sensitive(true);
-        target.headers.insert(name, value);
+    if let Some(kind) = &inputs.content_type {
+        let kind = http::HeaderValue::try_from(&kind.0).map_err(|error| input("http.contentType")(error.into()))?;
+        target.headers.insert(http::header::CONTENT_TYPE, kind);
     }
+    target.headers.extend(header_map("http.headers", &inputs.headers, credentials)?);
     if let Some(settings) = &inputs.tls {
         target.tls = tls::tls(settings).await?;
     }
@@ -57,10 +59,14 @@ pub(super) async fn plan(inputs: &Load) -> Result<Planned, TaskError> {
         turns: None,
         share: Share::WHOLE,
     };
-    Ok(Planned { plan, target: shown_url(&url), fetched: BTreeMap::new(), most: None })
+    Ok(Planned { plan, target: shown_url(&url), fetched: sources.fetched, most: None })
 }
 
-async fn body(inputs: &Load) -> Result<Vec<u8>, TaskError> {
+async fn body(inputs: &Load, sources: &mut Sources) -> Result<Vec<u8>, TaskError> {
+    let url = inputs.payload_url.as_ref().map(|url| url.0.as_str());
+    if let Some((_, content)) = sources.read(("http.payloadURL", url), ("http.payloadFile", None)).await? {
+        return Ok(content.bytes);
+    }
     match (&inputs.payload_file, &inputs.payload_str) {
         (Some(path), _) => {
             let path = PathBuf::from(&path.0);
@@ -78,6 +84,12 @@ mod tests {
     use iter8_load::{Arrivals, Limit, Schedule, WhenBusy};
 
     use super::*;
+    use crate::redact::Redactor;
+
+    async fn plan(inputs: &Load) -> Result<Planned, TaskError> {
+        let redactor = Redactor::default();
+        super::plan(inputs, &Credentials { mounts: None, namespace: "", redactor: &redactor }).await
+    }
 
     fn inputs(yaml: &str) -> Load {
         let spec = format!("spec: [{{task: http, with: {yaml}}}]");

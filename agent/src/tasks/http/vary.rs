@@ -47,15 +47,21 @@ pub(super) fn vary(load: &Load, url: &Url, body: &[u8]) -> Result<Option<Vary>, 
         let example = pattern.render(0).and_then(|text| path_and_query(&text, url));
         example.map_err(|why| wrong("http.url", why))?;
     }
-    for (name, value) in load.headers.iter().filter(|_| templates) {
-        if let Some(pattern) = pattern("http.headers", &value.0, templates)? {
+    // What a credential names is sent as it is.
+    let plain = load.headers.iter().filter_map(|(name, value)| Some((name, value.plain()?)));
+    for (name, value) in plain.filter(|_| templates) {
+        if let Some(pattern) = pattern("http.headers", value, templates)? {
             let name = HeaderName::try_from(name).map_err(|error| wrong("http.headers", error.to_string()))?;
             patterns.headers.push((name, pattern));
         }
     }
     // Content that is no text has nothing in it that could be made.
     if let Ok(text) = std::str::from_utf8(body) {
-        let key = if load.payload_file.is_some() { "http.payloadFile" } else { "http.payloadStr" };
+        let key = match (&load.payload_url, &load.payload_file) {
+            (Some(_), _) => "http.payloadURL",
+            (None, Some(_)) => "http.payloadFile",
+            (None, None) => "http.payloadStr",
+        };
         patterns.body = pattern(key, text, templates)?;
     }
     if patterns.url.is_none() && patterns.headers.is_empty() && patterns.body.is_none() {

@@ -2,11 +2,14 @@
 
 use serde_json::Value;
 
+use super::name::{authority, is_authority, split_call};
 use super::timing::Model;
-use super::{Calls, DEFAULT_PORT, Grpc, PROVIDER, ScheduleKind, is_on};
+use super::{Calls, Grpc, PROVIDER, ScheduleKind, is_on};
 use crate::scalar::{Count, Flag, Real};
 use crate::schema::Problem;
-use crate::task::load::{MAX_CONNECTIONS, MAX_RATE, Order, Share, Tls, id_problem, order_problems};
+use crate::task::load::{
+    MAX_CONNECTIONS, MAX_RATE, Order, Share, Tls, header_problems, id_problem, is_fetched, order_problems,
+};
 
 impl Grpc {
     pub(crate) fn validate(&self) -> Vec<Problem> {
@@ -131,6 +134,14 @@ impl Calls {
         if let Some(authority) = self.authority.as_ref().filter(|text| !is_authority(text.0.trim())) {
             problem("authority", format!("must be a host, with or without a port, got `{}`", authority.0));
         }
+        for (key, url) in self.urls().filter(|(_, url)| !is_fetched(url)) {
+            problem(key, format!("must begin with http:// or https:// and name a host, got `{url}`"));
+        }
+        for (key, metadata) in [("metadata", &self.metadata), ("reflect-metadata", &self.reflect_metadata)] {
+            let found = metadata.iter().map(|(name, value)| (format!("{key}.{name}"), value.reference_problems()));
+            problems.extend(found.flat_map(|(place, found)| found.into_iter().map(move |found| found.under(&place))));
+        }
+        problems.extend(header_problems("fetchHeaders", &self.fetch_headers));
         let tls = self.tls.iter().flat_map(Tls::validate);
         problems.extend(tls.map(|problem| problem.under("tls")).collect::<Vec<_>>());
         problems
@@ -218,6 +229,9 @@ impl Calls {
             let message =
                 format!("is {connections}, which is more than the {concurrency} calls under way (concurrency)");
             problem("connections", message);
+        }
+        if !self.fetch_headers.is_empty() && self.urls().next().is_none() {
+            problem("fetchHeaders", "means nothing without a URL to fetch, as dataURL is one".to_owned());
         }
         match (self.insecure, &self.tls) {
             (Some(Flag(false)), None) => {
@@ -348,58 +362,6 @@ impl Model {
     }
 }
 
-/// Host and port, with the port that gRPC takes when there is none. `dns:///` before it is understood.
-pub(super) fn authority(host: &str) -> Result<String, String> {
-    let trimmed = host.trim();
-    let bare = trimmed.strip_prefix("dns:///").or_else(|| trimmed.strip_prefix("dns:")).unwrap_or(trimmed);
-    let form = || format!("must be host:port, as in shop.default:50051, got `{host}`");
-    if bare.contains("://") {
-        return Err(format!("{}, without a scheme: set tls to encrypt connections", form()));
-    }
-    if !is_authority(bare) {
-        return Err(form());
-    }
-    let has_port = bare.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'));
-    Ok(if has_port { bare.to_owned() } else { format!("{bare}:{DEFAULT_PORT}") })
-}
-
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, rest)) => {
-            let is_address =
-                address.contains(':') && address.chars().all(|char| char.is_ascii_hexdigit() || ":.%".contains(char));
-            return is_address && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port));
-        }
-        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
-    };
-    let is_host = !host.is_empty() && host.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char));
-    is_host && port.is_none_or(is_port)
-}
-
-fn is_port(text: &str) -> bool {
-    text.parse::<u16>().is_ok_and(|port| port > 0)
-}
-
-/// The service and the method in a call: `package.Service/Method` or `package.Service.Method`.
-///
-/// # Errors
-/// What it should be, in words.
-pub fn split_call(call: &str) -> Result<(&str, &str), String> {
-    let trimmed = call.trim().trim_start_matches(['/', '.']);
-    let parts = trimmed.split_once('/').or_else(|| trimmed.rsplit_once('.'));
-    let is_name = |name: &str| !name.is_empty() && name.split('.').all(is_identifier);
-    match parts {
-        Some((service, method)) if is_name(service) && is_identifier(method) => Ok((service, method)),
-        _ => Err(format!("must be package.Service.Method or package.Service/Method, got `{call}`")),
-    }
-}
-
-fn is_identifier(name: &str) -> bool {
-    !name.starts_with(|first: char| first.is_ascii_digit())
-        && !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -510,6 +472,15 @@ mod tests {
                 "`endpoints` has `a b`, which cannot be part of a metric's name: use letters, digits, `-`, `_` and `.`",
             ),
             (json!({ "endpoints": { "a": { "total": 0 } } }), "`endpoints.a.total` must be at least 1, got 0"),
+            (json!({ "dataURL": "a/b" }), "`dataURL` must begin with http:// or https:// and name a host, got `a/b`"),
+            (
+                json!({ "fetchHeaders": { "a": 1 } }),
+                "`fetchHeaders` means nothing without a URL to fetch, as dataURL is one",
+            ),
+            (
+                json!({ "metadata": { "a": { "env": "A B" } } }),
+                "`metadata.a.env` must be the name of a variable, as in SLACK_URL, got `A B`",
+            ),
             (json!({ "endpointsOrder": "sequence" }), "`endpointsOrder` means nothing without endpoints"),
             (
                 json!({ "endpoints": { "a": { "weight": 2 } } }),
@@ -571,22 +542,5 @@ mod tests {
         // It has a rate, and as many connections as are asked for.
         let with = json!({ "search": {}, "arrivals": "poisson", "whenBusy": "drop", "connections": 200 });
         assert_eq!(problems(with), Vec::<String>::new());
-    }
-
-    #[test]
-    fn hosts_are_understood_as_grpc_understands_them() {
-        for (host, expected) in [
-            ("shop:50051", "shop:50051"),
-            ("shop.default", "shop.default:443"),
-            ("dns:///shop:1", "shop:1"),
-            ("[::1]:5", "[::1]:5"),
-            ("[::1]", "[::1]:443"),
-            (" 10.0.0.1:80 ", "10.0.0.1:80"),
-        ] {
-            assert_eq!(authority(host).as_deref(), Ok(expected), "{host}");
-        }
-        for host in ["", ":5", "a:", "a:0", "a:70000", "a/b:1", "a b:1", "unix:/tmp/s", "[::1", "[x]:1"] {
-            assert!(authority(host).is_err(), "{host}");
-        }
     }
 }

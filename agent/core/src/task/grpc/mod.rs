@@ -2,6 +2,7 @@
 //! and meanings that Iter8 v0.13 took from it.
 
 mod check;
+mod name;
 mod size;
 mod timing;
 
@@ -12,11 +13,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::credential::Credential;
 use super::load::{self, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
-pub use check::split_call;
+pub use name::split_call;
 pub use size::Size;
 
 /// Calls a method of a gRPC service and measures the answers.
@@ -76,9 +78,12 @@ pub struct Calls {
     /// Directories in which to look for what a proto file imports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub import_paths: Vec<Text>,
+    /// Headers of the requests that fetch files by URL.
+    #[serde(default, rename = "fetchHeaders", skip_serializing_if = "BTreeMap::is_empty")]
+    pub fetch_headers: BTreeMap<String, Credential>,
     /// Metadata for server reflection alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub reflect_metadata: BTreeMap<String, Text>,
+    pub reflect_metadata: BTreeMap<String, Credential>,
     /// A message as a map, or several as a list: a call that sends one message takes the next in turn, a stream sends all.
     /// Texts may be templates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +102,7 @@ pub struct Calls {
     pub binary_data_url: Option<Text>,
     /// Metadata of every call. Names and values may be templates.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub metadata: BTreeMap<String, Text>,
+    pub metadata: BTreeMap<String, Credential>,
     /// File with the metadata as a map in JSON; wins over `metadata`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata_file: Option<Text>,
@@ -459,10 +464,16 @@ impl Calls {
         Self { data: self.data.clone().or(merged.data), ..merged }
     }
 
-    /// Every URL in the settings.
-    pub fn urls(&self) -> impl Iterator<Item = &str> {
-        let urls = [&self.proto_url, &self.protoset_url, &self.data_url, &self.binary_data_url, &self.metadata_url];
-        urls.into_iter().flatten().map(|url| url.0.as_str())
+    /// Every URL in the settings, with its key.
+    pub fn urls(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let urls = [
+            ("protoURL", &self.proto_url),
+            ("protosetURL", &self.protoset_url),
+            ("dataURL", &self.data_url),
+            ("binaryDataURL", &self.binary_data_url),
+            ("metadataURL", &self.metadata_url),
+        ];
+        urls.into_iter().filter_map(|(key, url)| Some((key, url.as_ref()?.0.as_str())))
     }
 
     /// Scheme, host and port as a URL.
@@ -472,7 +483,7 @@ impl Calls {
     pub fn origin(&self) -> Result<String, String> {
         let host = self.host.as_ref().map(|host| host.0.trim()).unwrap_or_default();
         let scheme = if self.tls.is_some() { "https" } else { "http" };
-        check::authority(host).map(|authority| format!("{scheme}://{authority}"))
+        name::authority(host).map(|authority| format!("{scheme}://{authority}"))
     }
 
     /// How long a call may take.

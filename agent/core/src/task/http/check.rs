@@ -3,7 +3,9 @@
 use super::{Http, Load, PROVIDER};
 use crate::scalar::{Count, Flag};
 use crate::schema::Problem;
-use crate::task::load::{MAX_CONNECTIONS, Order, Share, Tls, id_problem, order_problems, rate_problem};
+use crate::task::load::{
+    MAX_CONNECTIONS, Order, Share, Tls, header_problems, id_problem, is_fetched, is_token, order_problems, rate_problem,
+};
 
 impl Http {
     pub(crate) fn validate(&self) -> Vec<Problem> {
@@ -88,8 +90,8 @@ impl Load {
         if self.error_ranges.iter().flatten().any(|range| range.lower.is_none() && range.upper.is_none()) {
             problem("errorRanges", "has a range with neither lower nor upper".to_owned());
         }
-        for name in self.headers.keys().filter(|name| !is_token(name)) {
-            problem("headers", format!("has `{name}`, which is not the name of a header"));
+        if let Some(url) = self.payload_url.as_ref().filter(|url| !is_fetched(&url.0)) {
+            problem("payloadURL", format!("must begin with http:// or https:// and name a host, got `{}`", url.0));
         }
         if let Some(method) = self.method.as_ref().filter(|method| !is_token(&method.0)) {
             problem("method", format!("must be an HTTP method such as GET or PUT, got `{}`", method.0));
@@ -99,6 +101,8 @@ impl Load {
         }
         let tls = self.tls.iter().flat_map(Tls::validate);
         problems.extend(tls.map(|problem| problem.under("tls")));
+        problems.extend(header_problems("headers", &self.headers));
+        problems.extend(header_problems("fetchHeaders", &self.fetch_headers));
         problems.extend(self.pace.validate());
         problems
     }
@@ -149,6 +153,9 @@ impl Load {
             let message = "means nothing for an http:// URL, which is not encrypted: write https://";
             problems.push(Problem::at("tls", message));
         }
+        if !self.fetch_headers.is_empty() && self.payload_url.is_none() {
+            problems.push(Problem::at("fetchHeaders", "means nothing without payloadURL"));
+        }
         let ends_at_zero = self.pace.length().is_some() && self.pace.arrivals(0.0, None).last_rate() == Some(0.0);
         if let (true, Some(requests)) = (ends_at_zero, self.num_requests) {
             let message = format!(
@@ -175,9 +182,4 @@ impl Load {
         ];
         keys.into_iter().filter(|(_, is_given)| *is_given).map(|(key, _)| key).collect()
     }
-}
-
-/// A token of RFC 9110, section 5.6.2: what names of headers and methods are made of.
-pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

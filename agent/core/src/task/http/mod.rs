@@ -2,14 +2,13 @@
 
 mod check;
 
-pub(crate) use check::is_token;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::credential::Credential;
 use super::load::{self, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Timing, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
@@ -93,6 +92,12 @@ pub struct Load {
     /// Body of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_str: Option<Text>,
+    /// URL of the body of the request; wins over `payloadFile` and `payloadStr`.
+    #[serde(default, rename = "payloadURL", skip_serializing_if = "Option::is_none")]
+    pub payload_url: Option<Text>,
+    /// Headers of the request that fetches `payloadURL`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fetch_headers: BTreeMap<String, Credential>,
     /// File, as the agent sees it, with the body of the request; wins over `payloadStr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_file: Option<Text>,
@@ -105,7 +110,7 @@ pub struct Load {
     pub content_type: Option<Text>,
     /// Headers of the request.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub headers: BTreeMap<String, Text>,
+    pub headers: BTreeMap<String, Credential>,
     /// Ranges of status codes that are errors; 400 and above when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ranges: Option<Vec<ErrorRange>>,
@@ -161,8 +166,9 @@ const EXCLUDES: &Excludes = &[
     ("connections", &["concurrency"]),
     ("arrivals", &["concurrency"]),
     ("whenBusy", &["concurrency"]),
-    ("payloadStr", &["payloadFile"]),
-    ("payloadFile", &["payloadStr"]),
+    ("payloadStr", &["payloadFile", "payloadURL"]),
+    ("payloadFile", &["payloadStr", "payloadURL"]),
+    ("payloadURL", &["payloadStr", "payloadFile"]),
     ("warmupNumRequests", &["warmupDuration"]),
     ("warmupDuration", &["warmupNumRequests"]),
 ];
@@ -273,7 +279,8 @@ impl Load {
 
     /// Method of the request.
     pub fn method(&self) -> String {
-        let has_body = self.payload_str.is_some() || self.payload_file.is_some() || self.content_type.is_some();
+        let payloads = [&self.payload_str, &self.payload_file, &self.payload_url];
+        let has_body = payloads.into_iter().any(Option::is_some) || self.content_type.is_some();
         self.method
             .as_ref()
             .map_or_else(|| if has_body { "POST" } else { "GET" }.to_owned(), |method| method.0.to_ascii_uppercase())
@@ -337,7 +344,7 @@ mod tests {
     fn numbers_may_be_texts_and_header_values_numbers() {
         let http = parse(&json!({ "url": "http://a", "qps": "2.5", "headers": { "X-Tenant": 1 } })).unwrap();
         assert_eq!(http.common.qps, Some(Real(2.5)));
-        assert_eq!(http.common.headers["X-Tenant"], Text("1".into()));
+        assert_eq!(http.common.headers["X-Tenant"].plain(), Some("1"));
     }
 
     fn part(with: &Value, number: usize) -> Part {
@@ -366,7 +373,7 @@ mod tests {
         assert_eq!(load.timing().arrivals, Arrivals::Closed { concurrency: 2 });
         assert_eq!((load.allow_initial_errors, load.payload_file.is_none()), (Some(Flag(false)), true));
         assert_eq!(load.headers.len(), 2);
-        assert_eq!((load.headers["x-a"].0.as_str(), load.headers["X-B"].0.as_str()), ("", "2"));
+        assert_eq!((load.headers["x-a"].plain(), load.headers["X-B"].plain()), (Some(""), Some("2")));
         assert_eq!((load.error_ranges(), load.pace.percentiles), (vec![], vec![Real(98.0)]));
     }
 
@@ -387,6 +394,22 @@ mod tests {
     #[test]
     fn problems_of_endpoints_have_their_place() {
         for (with, message) in [
+            (
+                json!({ "url": "http://a", "payloadURL": "a/b" }),
+                "`payloadURL` must begin with http:// or https:// and name a host, got `a/b`",
+            ),
+            (
+                json!({ "url": "http://a", "fetchHeaders": { "a": 1 } }),
+                "`fetchHeaders` means nothing without payloadURL",
+            ),
+            (
+                json!({ "url": "http://a", "headers": { "a b": 1 } }),
+                "`headers` has `a b`, which is not the name of a header",
+            ),
+            (
+                json!({ "url": "http://a", "headers": { "a": { "secret": "s" } } }),
+                "`headers.a.key` is required with secret: name the key of the Secret that holds the text",
+            ),
             (
                 json!({ "endpoints": { "a": {} } }),
                 "`endpoints.a.url` is required: set it to what to request, as in http://httpbin.default/get",

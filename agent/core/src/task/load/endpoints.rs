@@ -24,7 +24,7 @@ pub enum Order {
 pub type Excludes = [(&'static str, &'static [&'static str])];
 
 /// The settings of an endpoint over those of its task: what an endpoint says counts, be it `false`, 0 or an empty text;
-/// what it does not say it inherits. Maps are merged key by key, lists and everything else are replaced.
+/// what it does not say it inherits. Maps are merged key by key; what stands under a key is replaced.
 pub fn over<T: Serialize + DeserializeOwned + Clone>(endpoint: &T, task: &T, excludes: &Excludes) -> T {
     let (Ok(Value::Object(mut own)), Ok(Value::Object(base))) =
         (serde_json::to_value(endpoint), serde_json::to_value(task))
@@ -34,22 +34,24 @@ pub fn over<T: Serialize + DeserializeOwned + Clone>(endpoint: &T, task: &T, exc
     let is_replaced = |key: &str| excludes.iter().any(|(said, gone)| own.contains_key(*said) && gone.contains(&key));
     let inherited: Vec<(String, Value)> = base.into_iter().filter(|(key, _)| !is_replaced(key)).collect();
     for (key, value) in inherited {
-        inherit(&mut own, key, value);
+        match (own.get_mut(&key), value) {
+            (Some(Value::Object(own)), Value::Object(base)) => inherit(own, base),
+            (Some(_), _) => {}
+            (None, value) => {
+                own.insert(key, value);
+            }
+        }
     }
     serde_json::from_value(Value::Object(own)).unwrap_or_else(|_| endpoint.clone())
 }
 
 /// Names that differ in nothing but case are the same: those of headers are.
-fn inherit(own: &mut Map<String, Value>, key: String, value: Value) {
-    let said = own.iter_mut().find(|(said, _)| said.eq_ignore_ascii_case(&key)).map(|(_, said)| said);
-    match (said, value) {
-        (None, value) => {
+fn inherit(own: &mut Map<String, Value>, base: Map<String, Value>) {
+    let is_said = |own: &Map<String, Value>, key: &str| own.keys().any(|said| said.eq_ignore_ascii_case(key));
+    for (key, value) in base {
+        if !is_said(own, &key) {
             own.insert(key, value);
         }
-        (Some(Value::Object(own)), Value::Object(base)) => {
-            base.into_iter().for_each(|(key, value)| inherit(own, key, value));
-        }
-        (Some(_), _) => {}
     }
 }
 
@@ -106,6 +108,8 @@ pub fn id_problem(id: &str) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use serde_json::json;
+
     use super::*;
 
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -150,6 +154,15 @@ mod tests {
         let merged = over(&endpoint, &task, EXCLUDES);
         assert_eq!(merged.headers, headers([("x-a", ""), ("X-B", "2")]));
         assert_eq!(merged.list, [3]);
+    }
+
+    #[test]
+    fn what_stands_under_a_key_of_a_map_is_replaced_as_a_whole() {
+        let (own, task) = (
+            json!({ "headers": { "A": { "env": "E" } } }),
+            json!({ "headers": { "a": { "secret": "s", "key": "k" }, "b": 1 } }),
+        );
+        assert_eq!(over(&own, &task, &[]), json!({ "headers": { "A": { "env": "E" }, "b": 1 } }));
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! of the metrics, are the business of each task.
 
 mod endpoints;
+mod headers;
 mod pace;
 mod schedule;
 mod search;
 mod tls;
 
 pub use endpoints::{Excludes, Order, Share, id_problem, order_problems, over};
+pub use headers::{header_problems, is_fetched, is_token};
 pub use pace::{ArrivalKind, Arrivals, Level, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
 pub use search::{Found, Outcome, Probe, Search};

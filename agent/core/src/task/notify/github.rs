@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::delivery::{Delivery, Method};
-use super::is_url;
 use crate::scalar::Text;
 use crate::schema::Problem;
 use crate::task::credential::Credential;
+use crate::task::load::is_fetched;
 
 const DEFAULT_API: &str = "https://api.github.com";
 
@@ -73,7 +73,7 @@ impl Github {
             }
             Some(token) => problems.extend(token.validate().into_iter().map(|problem| problem.under("token"))),
         }
-        if let Some(Text(url)) = self.api_url.as_ref().filter(|url| !is_url(&url.0)) {
+        if let Some(Text(url)) = self.api_url.as_ref().filter(|url| !is_fetched(&url.0)) {
             let message = format!("must be a URL, as in https://github.example.com/api/v3, got `{url}`");
             problems.push(Problem::at("apiURL", message));
         }

@@ -16,6 +16,7 @@ pub use slack::Slack;
 pub use webhook::Webhook;
 
 use super::credential::Credential;
+use super::load::is_fetched;
 use crate::schema::Problem;
 
 /// What is wrong with a credential that has to be a URL. No message holds it.
@@ -25,14 +26,8 @@ fn url_problems(url: Option<&Credential>, example: &str) -> Vec<Problem> {
         return vec![Problem::at("url", message)];
     };
     let problems: Vec<Problem> = url.validate().into_iter().map(|problem| problem.under("url")).collect();
-    if problems.is_empty() && url.plain().is_some_and(|url| !is_url(url)) {
+    if problems.is_empty() && url.plain().is_some_and(|url| !is_fetched(url)) {
         return vec![Problem::at("url", "must begin with https:// or http:// and name a host")];
     }
     problems
-}
-
-/// Whether a text is a URL that can be asked, as far as its beginning says.
-fn is_url(text: &str) -> bool {
-    let rest = text.trim().strip_prefix("https://").or_else(|| text.trim().strip_prefix("http://"));
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }

@@ -9,7 +9,7 @@ use super::delivery::{Delivery, Method};
 use super::url_problems;
 use crate::schema::Problem;
 use crate::task::credential::Credential;
-use crate::task::http::is_token;
+use crate::task::load::header_problems;
 
 /// Tells any server that speaks HTTP how the experiment went.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -36,14 +36,7 @@ pub struct Webhook {
 impl Webhook {
     pub(crate) fn validate(&self) -> Vec<Problem> {
         let mut problems = url_problems(self.url.as_ref(), "the URL, as in https://hooks.example.com/iter8");
-        for (name, value) in &self.headers {
-            if !is_token(name) {
-                problems.push(Problem::at("headers", format!("has `{name}`, which is not the name of a header")));
-            }
-            // An empty header is one.
-            let found = value.reference_problems().into_iter();
-            problems.extend(found.map(|problem| problem.under(&format!("headers.{name}"))));
-        }
+        problems.extend(header_problems("headers", &self.headers));
         if let Some(token) = &self.bearer_token {
             problems.extend(token.validate().into_iter().map(|problem| problem.under("bearerToken")));
             if self.headers.keys().any(|name| name.eq_ignore_ascii_case("authorization")) {

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use http::HeaderMap;
+use iter8_core::task::Credential;
 use url::Url;
 
-use crate::fetch::{FetchError, fetch};
+use super::headers::header_map;
+use crate::credentials::Credentials;
+use crate::fetch::{FetchError, PATIENCE, Wanted, fetch_as};
 use crate::redact::shown_url;
 use crate::tasks::TaskError;
 
@@ -39,21 +43,35 @@ enum SourceError {
 
 /// Reads, and remembers what it fetched.
 #[derive(Default)]
-pub(super) struct Sources {
+pub(crate) struct Sources {
     /// Digests by key.
-    pub(super) fetched: BTreeMap<String, String>,
+    pub(crate) fetched: BTreeMap<String, String>,
+    /// Headers of requests that fetch something.
+    headers: HeaderMap,
+    /// Whether what is fetched may be a page.
+    may_be_page: bool,
 }
 
 /// Content with the name it is known by.
-pub(super) struct Content {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Content {
+    pub(crate) bytes: Vec<u8>,
     /// The file, or the last part of the URL's path.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 impl Sources {
+    /// Fetches with these headers, which stand under `key`.
+    pub(crate) fn new(
+        key: &'static str,
+        headers: &BTreeMap<String, Credential>,
+        may_be_page: bool,
+        credentials: &Credentials<'_>,
+    ) -> Result<Self, TaskError> {
+        Ok(Self { fetched: BTreeMap::new(), headers: header_map(key, headers, credentials)?, may_be_page })
+    }
+
     /// What the URL under the first key or the file under the second holds; the URL wins.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &mut self,
         url: (&'static str, Option<&str>),
         file: (&'static str, Option<&str>),
@@ -68,8 +86,11 @@ impl Sources {
     async fn url(&mut self, key: &'static str, url: &str) -> Result<Content, TaskError> {
         let parsed: Url = url.parse().map_err(|error| input(key, SourceError::NoUrl(error)))?;
         let failed = |source| input(key, SourceError::Fetch { url: shown_url(&parsed), source });
-        let fetched = fetch(url, MOST).await.map_err(failed)?;
-        self.fetched.insert(key.trim_start_matches("grpc.").to_owned(), fetched.digest);
+        let Self { headers, may_be_page, .. } = self;
+        let wanted = Wanted { url, most: MOST, headers, patience: PATIENCE, may_be_page: *may_be_page };
+        let fetched = fetch_as(&wanted).await.map_err(failed)?;
+        let key = key.split_once('.').map_or(key, |(_, key)| key);
+        self.fetched.insert(key.to_owned(), fetched.digest);
         let name = parsed.path_segments().and_then(Iterator::last).unwrap_or_default().to_owned();
         Ok(Content { bytes: fetched.bytes, name })
     }
@@ -84,12 +105,12 @@ async fn of_file(key: &'static str, path: &Path) -> Result<Content, TaskError> {
 }
 
 impl Content {
-    pub(super) fn into_text(self, key: &'static str) -> Result<String, TaskError> {
+    pub(crate) fn into_text(self, key: &'static str) -> Result<String, TaskError> {
         String::from_utf8(self.bytes).map_err(|error| input(key, SourceError::NoText(error)))
     }
 }
 
 /// An input that is wrong.
-pub(super) fn input(key: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TaskError {
+pub(crate) fn input(key: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TaskError {
     TaskError::Input { key, source: source.into() }
 }
