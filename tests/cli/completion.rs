@@ -98,7 +98,7 @@ fn a_cluster_that_does_not_answer_offers_nothing_and_says_nothing() {
 #[test]
 fn keys_of_values_are_offered_from_the_schema() {
     let plugin = Plugin::new();
-    assert_eq!(candidates(&plugin, &["launch", "--set", "run"]), ["runner="]);
+    assert_eq!(candidates(&plugin, &["launch", "--set", "runn"]), ["runner="]);
     assert!(candidates(&plugin, &["launch", "--set", "http.nu"]).contains(&"http.numRequests=".to_owned()));
     assert_eq!(candidates(&plugin, &["launch", "--set", "tasks={ht"]), ["tasks={http"]);
     assert_eq!(candidates(&plugin, &["launch", "--set", "tasks={http,as"]), ["tasks={http,assess"]);
