@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 pub use values::{ElapsedError, elapsed_seconds, merged};
 
-use super::credential::{Credential, Placed};
+use super::credential::{Credential, Placed, is_secret_name};
 use super::load::Tls;
 use crate::duration::GoDuration;
 use crate::result::Version;
@@ -220,10 +220,15 @@ impl CustomMetrics {
 
     /// The credentials among the inputs, each with its place.
     pub fn credentials(&self) -> Vec<Placed<'_>> {
-        let mut all = self.access.credentials();
+        // Typed as it is, a header is secret only if its name says so, and a user's name is not.
+        let is_secret = |placed: &Placed<'_>| {
+            let header = placed.path.strip_prefix("headers.");
+            placed.credential.plain().is_none() || header.map_or(placed.path != "basicAuth.username", is_secret_name)
+        };
+        let mut all: Vec<_> = self.access.credentials().into_iter().filter(is_secret).collect();
         for (name, access) in &self.providers {
             let under = |placed: Placed<'_>| format!("providers.{name}.{}", placed.path);
-            all.extend(access.credentials().into_iter().map(|placed| {
+            all.extend(access.credentials().into_iter().filter(is_secret).map(|placed| {
                 let credential = placed.credential;
                 Placed { path: under(placed), credential }
             }));
@@ -395,7 +400,7 @@ mod tests {
         let headers: Vec<_> = b.headers.iter().map(|(name, value)| (name.as_str(), value.plain())).collect();
         assert_eq!(headers, [("X-A", Some("2")), ("X-Scope-OrgID", Some("t1"))]);
         let places: Vec<String> = inputs.credentials().into_iter().map(|placed| placed.path).collect();
-        assert!(places.contains(&"providers.b.basicAuth.password".to_owned()), "{places:?}");
+        assert_eq!(places, ["bearerToken", "providers.b.basicAuth.password"]);
     }
 
     #[test]
