@@ -236,7 +236,7 @@ fn a_schedule_that_cron_does_not_take() {
 fn nothing_to_wait_for() {
     assert_snapshot!(Plugin::new().run("launch --set tasks={ready}"), @"
     ------- stderr -------
-    error: invalid values: `ready` names no object to wait for: set one of service, deploy, ksvc, isvc, chaosengine
+    error: invalid values: `ready` names no object to wait for: set one of service, deploy, statefulset, daemonset, pod, job, ksvc, isvc, chaosengine, objects
     [exit code 2]
     ");
     assert_snapshot!(Plugin::new().run("launch --set tasks={ready} --set ready.deploy=My_App"), @"
@@ -246,7 +246,7 @@ fn nothing_to_wait_for() {
     ");
     assert_snapshot!(Plugin::new().run("launch --set tasks={ready} --set ready.deployment=app"), @"
     ------- stderr -------
-    error: invalid values: `ready.deployment` is not a known key; known are service, deploy, ksvc, isvc, chaosengine, namespace, timeout, if
+    error: invalid values: `ready.deployment` is not a known key; known are service, deploy, statefulset, daemonset, pod, job, ksvc, isvc, chaosengine, objects, namespace, timeout, if
     [exit code 2]
     ");
 }

@@ -287,10 +287,75 @@ fn readiness_roles_in_another_namespace_are_made_and_pruned_there() {
     server.create_namespace("books");
     let plugin = Plugin::with(&server);
     let ready = "launch --set tasks={ready} --set ready.deploy=app,ready.namespace=books";
-    let _ = plugin.run(ready).code(0).says("role.rbac.authorization.k8s.io/iter8-default-ready created\n");
-    let role = server.get("roles", "books", "iter8-default-ready").unwrap();
+    let _ = plugin.run(ready).code(0).says("role.rbac.authorization.k8s.io/iter8-default-ready.default created\n");
+    let role = server.get("roles", "books", "iter8-default-ready.default").unwrap();
     assert_eq!(role["metadata"]["ownerReferences"], Value::Null, "an owner of another namespace would get it deleted");
-    let _ = plugin.run(LAUNCH).code(0).says("role.rbac.authorization.k8s.io/iter8-default-ready pruned\n");
+    let _ = plugin.run(LAUNCH).code(0).says("role.rbac.authorization.k8s.io/iter8-default-ready.default pruned\n");
     assert_eq!(server.list("roles", "books"), Vec::<Value>::new());
     assert_eq!(server.list("rolebindings", "books"), Vec::<Value>::new());
+}
+
+#[test]
+fn readiness_roles_follow_the_objects_from_namespace_to_namespace() {
+    let server = ApiServer::start();
+    for namespace in ["books", "db"] {
+        server.create_namespace(namespace);
+    }
+    let plugin = Plugin::with(&server);
+    let deployment = |name: &str, namespace: &str| {
+        format!(
+            r#"{{"group":"apps","version":"v1","resource":"deployments","name":"{name}","namespace":"{namespace}"}}"#
+        )
+    };
+    let launch = |objects: &[String]| {
+        let objects = format!("ready.objects=[{}]", objects.join(","));
+        plugin.words(["launch", "--set", "tasks={ready}", "--set-json", &objects]).run().code(0)
+    };
+    let names = |namespace: &str| {
+        let roles = server.list("roles", namespace).into_iter().chain(server.list("rolebindings", namespace));
+        let names = roles.map(|role| format!("{} {}", role["kind"], role["metadata"]["name"]).replace('"', ""));
+        names.filter(|name| name.contains("ready")).collect::<Vec<_>>()
+    };
+    let away = ["Role iter8-default-ready.default", "RoleBinding iter8-default-ready.default"];
+    let home = ["Role iter8-default-ready", "RoleBinding iter8-default-ready"];
+    let nothing = Vec::<String>::new();
+
+    let _ = launch(&[deployment("web", "default"), deployment("shelf", "books")]);
+    assert_eq!(
+        (names("default"), names("books"), names("db")),
+        (home.map(String::from).into(), away.map(String::from).into(), nothing.clone())
+    );
+    let _ = launch(&[deployment("tables", "db")]);
+    assert_eq!(
+        (names("default"), names("books"), names("db")),
+        (nothing.clone(), nothing.clone(), away.map(String::from).into())
+    );
+    let _ = plugin.run("delete").code(0);
+    assert_eq!((names("default"), names("books"), names("db")), (nothing.clone(), nothing.clone(), nothing));
+}
+
+#[test]
+fn groups_of_two_namespaces_look_at_the_same_objects_side_by_side() {
+    let server = ApiServer::start();
+    for namespace in ["books", "team"] {
+        server.create_namespace(namespace);
+    }
+    let plugin = Plugin::with(&server);
+    let ready = "launch --set tasks={ready} --set ready.deploy=app,ready.namespace=books";
+    let _ = plugin.run(ready).code(0);
+    let _ = plugin.run(&format!("{ready} -n team")).code(0);
+    assert_eq!(server.list("roles", "books").len(), 2);
+    let _ = plugin.run("delete -n team").code(0);
+    let left = server.list("rolebindings", "books");
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0]["subjects"][0]["namespace"], "default");
+}
+
+#[test]
+fn a_namespace_of_objects_that_is_not_there_is_named() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let ran = plugin.run("launch --set tasks={ready} --set ready.deploy=app,ready.namespace=nowhere");
+    assert_ne!(ran.code, Some(0));
+    assert!(ran.stderr.contains("nowhere"), "{ran}");
 }

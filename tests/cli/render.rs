@@ -128,12 +128,46 @@ fn an_existing_service_account_needs_no_roles() {
 #[test]
 fn objects_to_wait_for_in_another_namespace_are_looked_at_there() {
     let objects = Plugin::new().run(&format!("render {TASKS} --set ready.namespace=books")).code(0).yaml();
-    let role = of_kind(&objects, "Role", "iter8-default-ready");
+    let role = of_kind(&objects, "Role", "iter8-default-ready.default");
     assert_eq!(role["metadata"]["namespace"], "books");
     assert_eq!(
         role["rules"],
         json!([{ "apiGroups": ["apps"], "resources": ["deployments"], "resourceNames": ["app"], "verbs": ["get"] }])
     );
+}
+
+#[test]
+fn every_object_to_wait_for_may_be_read_by_its_name_where_it_is_and_no_other() {
+    let objects = r#"ready.objects=[
+        {"group":"cert-manager.io","version":"v1","resource":"certificates","name":"tls","condition":"Ready"},
+        {"version":"v1","resource":"services","name":"db","namespace":"db"},
+        {"group":"batch","version":"v1","resource":"jobs","name":"seed","namespace":"db"}]"#;
+    let named = "ready.statefulset=a,ready.daemonset=b,ready.pod=c,ready.job=d";
+    let words = ["render", "--set", "tasks={ready}", "--set", named, "--set-json", objects];
+    let objects = Plugin::new().words(words).run().code(0).yaml();
+    let get = |group: &str, resource: &str, name: &str| json!({ "apiGroups": [group], "resources": [resource], "resourceNames": [name], "verbs": ["get"] });
+    assert_eq!(
+        of_kind(&objects, "Role", "iter8-default-ready")["rules"],
+        json!([
+            get("apps", "statefulsets", "a"),
+            get("apps", "daemonsets", "b"),
+            get("", "pods", "c"),
+            get("batch", "jobs", "d"),
+            get("cert-manager.io", "certificates", "tls"),
+        ])
+    );
+    let away = of_kind(&objects, "Role", "iter8-default-ready.default");
+    assert_eq!(away["metadata"]["namespace"], "db");
+    let endpoints = json!({ "apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": ["list"] });
+    assert_eq!(away["rules"], json!([get("", "services", "db"), get("batch", "jobs", "seed"), endpoints]));
+    let binding = of_kind(&objects, "RoleBinding", "iter8-default-ready.default");
+    assert_eq!(binding["metadata"]["namespace"], "db");
+    assert_eq!(binding["roleRef"]["name"], "iter8-default-ready.default");
+    assert_eq!(
+        binding["subjects"],
+        json!([{ "kind": "ServiceAccount", "name": "iter8-default", "namespace": "default" }])
+    );
+    assert_eq!(objects.iter().filter(|object| object["kind"] == "ClusterRole").count(), 0);
 }
 
 #[test]

@@ -8,3 +8,4 @@ mod load;
 mod loops;
 mod manners;
 mod outages;
+mod ready;

@@ -213,9 +213,11 @@ pub fn rbac(group: &str) -> String {
     format!("iter8-{group}")
 }
 
-/// Name of the Role and RoleBinding with which a group looks at the objects it waits for.
-pub fn readiness_rbac(group: &str) -> String {
-    format!("iter8-{group}-ready")
+/// Name of the Role and RoleBinding with which a group of the namespace `home` looks at the objects of `namespace` that
+/// it waits for. Elsewhere than at home the name has a dot and the home, because groups of several namespaces may have
+/// the same name; a group has no dots.
+pub fn readiness_rbac(group: &str, home: &str, namespace: &str) -> String {
+    if namespace == home { format!("iter8-{group}-ready") } else { format!("iter8-{group}-ready.{home}") }
 }
 
 /// Name of the Secret with the spec of a revision.
@@ -259,7 +261,8 @@ mod tests {
     fn names_follow_group_and_revision() {
         let group = Group::new("checkout").unwrap();
         assert_eq!(parent(&group), "iter8-checkout");
-        assert_eq!(readiness_rbac(&group), "iter8-checkout-ready");
+        assert_eq!(readiness_rbac(&group, "shop", "shop"), "iter8-checkout-ready");
+        assert_eq!(readiness_rbac(&group, "shop", "books"), "iter8-checkout-ready.shop");
         assert_eq!(spec_secret(&group, 3), "iter8-checkout-3-spec");
         assert_eq!(result_secret(&group, 3), "iter8-checkout-3-result");
         assert_eq!(workload(&group, 3), "iter8-checkout-3");

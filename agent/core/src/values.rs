@@ -376,6 +376,31 @@ mod tests {
                 ],
             ),
             (
+                json!({ "tasks": ["ready"], "ready": { "deploy": "a", "deployment": "b" } }),
+                vec![
+                    "`ready.deployment` is not a known key; known are service, deploy, statefulset, daemonset, pod, job, \
+                     ksvc, isvc, chaosengine, objects, namespace, timeout, if",
+                ],
+            ),
+            (
+                json!({ "tasks": ["ready"], "ready": { "objects": {} } }),
+                vec!["`ready.objects` must be a list, got a map"],
+            ),
+            (
+                json!({ "tasks": ["ready"], "ready": { "objects": [{ "version": "v1", "resource": "pods", "nam": "p" }] } }),
+                vec![
+                    "`ready.objects[0].nam` is not a known key; did you mean `name`?",
+                    "`ready.objects[0].name` is required",
+                ],
+            ),
+            (
+                json!({ "tasks": ["ready"], "ready": { "pod": ["p"], "timeout": "soon" } }),
+                vec![
+                    "`ready.pod` must be a text, got a list",
+                    "`ready.timeout` must be a duration such as 500ms, 30s or 5m, got \"soon\"",
+                ],
+            ),
+            (
                 json!({ "tasks": ["http"], "http": { "url": "http://a", "numRequest": 5 } }),
                 vec!["`http.numRequest` is not a known key; did you mean `numRequests`?"],
             ),

@@ -18,7 +18,7 @@ use iter8_core::{Experiment, ExperimentResult, Task};
 use tokio_util::sync::CancellationToken;
 
 pub use notify::NotifyError;
-pub use ready::readiness;
+pub use ready::{Readiness, readiness};
 pub use run::CommandError;
 
 use crate::credentials::{CredentialError, Credentials};
@@ -60,6 +60,31 @@ pub enum TaskError {
         timeout: iter8_core::GoDuration,
         /// What is missing.
         missing: String,
+    },
+    /// An object that was waited for cannot get ready any more.
+    #[error("{object} {why}; waiting longer does not help")]
+    NeverReady {
+        /// The object.
+        object: String,
+        /// Why, after its name.
+        why: String,
+    },
+    /// Looking at an object is not allowed.
+    #[error(
+        "cannot read {object}: the account of the experiment needs the right to {verb} {resource} in the namespace {namespace}"
+    )]
+    Forbidden {
+        /// The object.
+        object: String,
+        /// What is not allowed, in the word of roles.
+        verb: &'static str,
+        /// To what, with its group.
+        resource: String,
+        /// Where.
+        namespace: String,
+        /// What the cluster said.
+        #[source]
+        source: Box<kube::Error>,
     },
     /// The cluster refused to say whether an object is ready.
     #[error("cannot read {object}")]

@@ -1,21 +1,31 @@
-//! The task `ready`: waits until the named objects of the cluster are ready, and says what is missing meanwhile.
-//! Why a pod does not start is the business of iter8-cluster.
+//! The task `ready`: waits until the named objects of the cluster are ready, and says what is missing meanwhile. When an
+//! object is ready is decided in `rules`; why a pod of an experiment does not start is the business of iter8-cluster.
+
+mod rules;
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use iter8_cluster::error::chain;
 use iter8_core::GoDuration;
-use iter8_core::task::ready::{Ready, ReadyKind};
+use iter8_core::task::ready::{Ready, ReadyRule, ReadyTarget};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use kube::core::GroupVersionKind;
 use serde_json::Value;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep, timeout};
+
+pub use rules::{Readiness, readiness};
 
 use super::{TaskContext, TaskError};
 
-/// How often the cluster is asked.
-const POLL: Duration = Duration::from_millis(500);
+/// How often the cluster is asked: soon at first, then once a second.
+const FIRST_POLL: Duration = Duration::from_millis(200);
+const SLOWEST_POLL: Duration = Duration::from_secs(1);
+
+/// How long an answer that something is not allowed is not believed: a Role that was applied together with the
+/// experiment takes a moment to reach every API server.
+const FORBIDDEN_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a Service with ready endpoints may refuse connections. Nodes learn of endpoints a moment later than the
 /// API does; a Service that is closed to the agent for good is no reason to fail, because the agent may not be the
@@ -23,35 +33,31 @@ const POLL: Duration = Duration::from_millis(500);
 const ROUTE_PATIENCE: Duration = Duration::from_secs(5);
 const ROUTE_POLL: Duration = Duration::from_millis(50);
 
-/// What an object lacks to be ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
-    /// Nothing.
-    Ready,
-    /// What is missing, in a few words.
-    Missing(String),
-}
+/// How many pods of an object are named.
+const NAMED_PODS: usize = 3;
 
 pub(super) async fn run(inputs: &Ready, context: TaskContext<'_>) -> Result<String, TaskError> {
     let client = context.client.ok_or(TaskError::NoCluster)?;
-    let namespace = inputs.namespace.as_ref().map_or(context.namespace, |namespace| namespace.0.as_str());
-    let timeout = inputs.timeout();
+    let mut watch = Watch::new(client, context.namespace, inputs);
+    let limit = inputs.timeout();
     let mut lacking = vec!["the API server has not answered yet".to_owned()];
     let wait = async {
+        let mut pause = FIRST_POLL;
         loop {
-            lacking = missing(client, namespace, inputs).await?;
+            lacking = watch.missing().await?;
             if lacking.is_empty() {
-                await_routes(client, namespace, inputs).await;
+                watch.await_routes().await;
                 return Ok::<_, TaskError>(());
             }
             (context.progress)(format!("waiting: {}", lacking.join("; ")));
-            tokio::time::sleep(POLL).await;
+            sleep(pause).await;
+            pause = (pause * 2).min(SLOWEST_POLL);
         }
     };
     let waited = tokio::select! {
         biased;
         () = context.cancel.cancelled() => return Err(TaskError::Cancelled),
-        waited = tokio::time::timeout(timeout, wait) => waited,
+        waited = timeout(limit, wait) => waited,
     };
     match waited {
         Ok(answer) => answer?,
@@ -59,28 +65,177 @@ pub(super) async fn run(inputs: &Ready, context: TaskContext<'_>) -> Result<Stri
         Err(_) if lacking.is_empty() => {}
         // What was missing when they were last looked at: the API server may have gone away since.
         Err(_) => {
-            return Err(TaskError::NotReady { timeout: GoDuration(timeout), missing: lacking.join("; ") });
+            return Err(TaskError::NotReady { timeout: GoDuration(limit), missing: lacking.join("; ") });
         }
     }
-    let names: Vec<String> = inputs.objects().iter().map(|(kind, name)| format!("{} {name}", kind.noun())).collect();
+    let names: Vec<String> = inputs.targets().iter().map(|target| format!("{} {}", target.noun, target.name)).collect();
     Ok(format!("ready: {}", names.join(", ")))
 }
 
-/// Waits until connections to the Services are accepted.
-async fn await_routes(client: &kube::Client, namespace: &str, inputs: &Ready) {
-    let services = inputs.objects().into_iter().filter(|(kind, _)| *kind == ReadyKind::Service);
-    for (kind, name) in services {
-        let found = api(client, namespace, kind).get_opt(name).await.ok().flatten();
-        let found = found.and_then(|service| serde_json::to_value(service).ok());
-        let Some(address) = found.as_ref().and_then(route) else { continue };
-        let connect = async {
-            while TcpStream::connect(address).await.is_err() {
-                tokio::time::sleep(ROUTE_POLL).await;
+/// The objects that are waited for.
+struct Watch<'a> {
+    client: &'a kube::Client,
+    /// The experiment's namespace.
+    home: &'a str,
+    targets: Vec<ReadyTarget<'a>>,
+    begun: Instant,
+    /// Whether pods may be listed, to say why an object does not get ready; asked until it is refused.
+    sees_pods: bool,
+}
+
+/// What the cluster said of an object.
+enum Seen {
+    /// What the object lacks.
+    Judged(Readiness),
+    /// Nothing: what is not allowed, and the answer.
+    Forbidden(Right, kube::Error),
+}
+
+/// A right that is needed to look at an object.
+struct Right {
+    verb: &'static str,
+    resource: String,
+}
+
+impl<'a> Watch<'a> {
+    fn new(client: &'a kube::Client, home: &'a str, inputs: &'a Ready) -> Self {
+        Self { client, home, targets: inputs.targets(), begun: Instant::now(), sees_pods: true }
+    }
+
+    /// What each object that is not ready lacks.
+    async fn missing(&mut self) -> Result<Vec<String>, TaskError> {
+        let mut missing = Vec::new();
+        for target in self.targets.clone() {
+            let namespace = self.namespace(&target);
+            let object = format!("{} {namespace}/{}", target.noun, target.name);
+            match self.look(&target).await {
+                Ok(Seen::Judged(Readiness::Ready)) => {}
+                Ok(Seen::Judged(Readiness::Missing(what))) => missing.push(format!("{object} {what}")),
+                Ok(Seen::Judged(Readiness::Never(why))) => return Err(TaskError::NeverReady { object, why }),
+                Ok(Seen::Forbidden(right, error)) if self.begun.elapsed() < FORBIDDEN_PATIENCE => {
+                    let Right { verb, resource } = right;
+                    missing
+                        .push(format!("{object} cannot be read, {verb} {resource} is not allowed: {}", chain(&error)));
+                }
+                Ok(Seen::Forbidden(Right { verb, resource }, error)) => {
+                    let (namespace, source) = (namespace.to_owned(), Box::new(error));
+                    return Err(TaskError::Forbidden { object, verb, resource, namespace, source });
+                }
+                // The server restarts: the same as not ready yet.
+                Err(error) if is_transient(&error) => {
+                    missing.push(format!("{object} cannot be read: {}", chain(&error)));
+                }
+                Err(error) => return Err(TaskError::Unreadable { object, source: Box::new(error) }),
             }
-        };
-        if tokio::time::timeout(ROUTE_PATIENCE, connect).await.is_err() {
-            tracing::warn!("service {namespace}/{name} has ready endpoints and accepts no connection from here");
         }
+        Ok(missing)
+    }
+
+    fn namespace(&self, target: &ReadyTarget<'a>) -> &'a str {
+        target.namespace.unwrap_or(self.home)
+    }
+
+    /// Looks at an object, and at what belongs to it.
+    async fn look(&mut self, target: &ReadyTarget<'a>) -> Result<Seen, kube::Error> {
+        let found = match self.api(target).get(target.name).await {
+            Ok(found) => Some(serde_json::to_value(found).unwrap_or_default()),
+            Err(error) if is_forbidden(&error) => {
+                return Ok(Seen::Forbidden(Right { verb: "get", resource: qualified(target) }, error));
+            }
+            Err(error) => match absence(&error) {
+                Some(Absence::Object) => None,
+                Some(Absence::Kind) => return Ok(Seen::Judged(Readiness::Missing(unserved(target)))),
+                None => return Err(error),
+            },
+        };
+        let slices = match (target.rule, &found) {
+            (ReadyRule::Service, Some(_)) => match self.endpoint_slices(target).await {
+                Ok(slices) => slices,
+                Err(error) if is_forbidden(&error) => {
+                    let resource = "endpointslices.discovery.k8s.io".to_owned();
+                    return Ok(Seen::Forbidden(Right { verb: "list", resource }, error));
+                }
+                Err(error) => return Err(error),
+            },
+            _ => Vec::new(),
+        };
+        let judged = match readiness(target.rule, found.as_ref(), &slices) {
+            Readiness::Missing(what) => {
+                let pods = match found.as_ref().and_then(|object| rules::pod_selector(target.rule, object)) {
+                    Some(selector) => self.troubled_pods(target, &selector).await,
+                    None => String::new(),
+                };
+                Readiness::Missing(what + &pods)
+            }
+            judged @ (Readiness::Ready | Readiness::Never(_)) => judged,
+        };
+        Ok(Seen::Judged(judged))
+    }
+
+    /// What is wrong with the pods of an object, as the rest of a sentence; nothing when they may not be listed.
+    async fn troubled_pods(&mut self, target: &ReadyTarget<'a>, selector: &str) -> String {
+        if !self.sees_pods {
+            return String::new();
+        }
+        match self.list("", "v1", "Pod", "pods", target, selector).await {
+            Ok(pods) => {
+                let troubled = pods.iter().filter_map(|pod| {
+                    let name = pod["metadata"]["name"].as_str()?;
+                    Some(format!("; pod {name}: {}", rules::pod_trouble(pod)?))
+                });
+                troubled.take(NAMED_PODS).collect()
+            }
+            Err(error) => {
+                self.sees_pods = !is_forbidden(&error);
+                String::new()
+            }
+        }
+    }
+
+    /// Waits until connections to the Services are accepted.
+    async fn await_routes(&self) {
+        for target in self.targets.iter().filter(|target| target.rule == ReadyRule::Service) {
+            let found = self.api(target).get_opt(target.name).await.ok().flatten();
+            let found = found.and_then(|service| serde_json::to_value(service).ok());
+            let Some(address) = found.as_ref().and_then(route) else { continue };
+            let connect = async {
+                while TcpStream::connect(address).await.is_err() {
+                    sleep(ROUTE_POLL).await;
+                }
+            };
+            if timeout(ROUTE_PATIENCE, connect).await.is_err() {
+                let (namespace, name) = (self.namespace(target), target.name);
+                tracing::warn!("service {namespace}/{name} has ready endpoints and accepts no connection from here");
+            }
+        }
+    }
+
+    fn api(&self, target: &ReadyTarget<'a>) -> Api<DynamicObject> {
+        // The kind is not known and not needed: the path of a request has the plural.
+        let kind = GroupVersionKind::gvk(target.group, target.version, target.resource);
+        let resource = ApiResource::from_gvk_with_plural(&kind, target.resource);
+        Api::namespaced_with(self.client.clone(), self.namespace(target), &resource)
+    }
+
+    async fn endpoint_slices(&self, service: &ReadyTarget<'a>) -> Result<Vec<Value>, kube::Error> {
+        let selector = format!("kubernetes.io/service-name={}", service.name);
+        self.list("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", service, &selector).await
+    }
+
+    /// Objects beside a target, by their labels.
+    async fn list(
+        &self,
+        group: &str,
+        version: &str,
+        kind: &str,
+        plural: &str,
+        beside: &ReadyTarget<'a>,
+        selector: &str,
+    ) -> Result<Vec<Value>, kube::Error> {
+        let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
+        let objects: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), self.namespace(beside), &resource);
+        let list = objects.list(&ListParams::default().labels(selector)).await?;
+        Ok(list.items.into_iter().filter_map(|object| serde_json::to_value(object).ok()).collect())
     }
 }
 
@@ -92,130 +247,34 @@ fn route(service: &Value) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, u16::try_from(tcp["port"].as_u64()?).ok()?))
 }
 
-/// What each object that is not ready lacks.
-async fn missing(client: &kube::Client, namespace: &str, inputs: &Ready) -> Result<Vec<String>, TaskError> {
-    let mut missing = Vec::new();
-    for (kind, name) in inputs.objects() {
-        let object = format!("{} {namespace}/{name}", kind.noun());
-        match state(client, namespace, kind, name).await {
-            Ok(Readiness::Ready) => {}
-            Ok(Readiness::Missing(what)) => missing.push(format!("{object} {what}")),
-            // The server restarts, or a resource is just being installed: the same as not ready yet.
-            Err(error) if is_transient(&error) => missing.push(format!("{object} cannot be read: {}", chain(&error))),
-            Err(error) => return Err(TaskError::Unreadable { object, source: Box::new(error) }),
-        }
-    }
-    Ok(missing)
+/// `deployments.apps`, as roles and messages of the API name it.
+fn qualified(target: &ReadyTarget<'_>) -> String {
+    if target.group.is_empty() { target.resource.to_owned() } else { format!("{}.{}", target.resource, target.group) }
 }
 
-/// Whether an object of the cluster is ready.
-async fn state(client: &kube::Client, namespace: &str, kind: ReadyKind, name: &str) -> Result<Readiness, kube::Error> {
-    let found = api(client, namespace, kind).get_opt(name).await?;
-    let found = found.map(|object| serde_json::to_value(object).unwrap_or_default());
-    let slices = match (kind, &found) {
-        (ReadyKind::Service, Some(_)) => endpoint_slices(client, namespace, name).await?,
-        _ => Vec::new(),
-    };
-    Ok(readiness(kind, found.as_ref(), &slices))
+fn unserved(target: &ReadyTarget<'_>) -> String {
+    let ReadyTarget { group, version, resource, .. } = target;
+    let api = if group.is_empty() { (*version).to_owned() } else { format!("{group}/{version}") };
+    format!("is of a kind that the cluster does not serve in namespaces: {resource} of {api}")
 }
 
-/// Whether `object` is ready. `slices` are the EndpointSlices of a Service; other kinds need none.
-pub fn readiness(kind: ReadyKind, object: Option<&Value>, slices: &[Value]) -> Readiness {
-    let Some(object) = object else { return Readiness::Missing("does not exist".to_owned()) };
-    if !object["metadata"]["deletionTimestamp"].is_null() {
-        return Readiness::Missing("is being deleted".to_owned());
-    }
-    match kind {
-        ReadyKind::Service => service(object, slices),
-        ReadyKind::Deployment => deployment(object),
-        ReadyKind::KnativeService | ReadyKind::InferenceService => {
-            current(object).unwrap_or_else(|| condition(object, "Ready"))
-        }
-        ReadyKind::ChaosEngine => Readiness::Ready,
-    }
+/// What is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absence {
+    Object,
+    Kind,
 }
 
-/// A Service is ready when one of its endpoints is. An ExternalName has no endpoints and is ready by existing.
-fn service(object: &Value, slices: &[Value]) -> Readiness {
-    if object["spec"]["type"] == "ExternalName" {
-        return Readiness::Ready;
-    }
-    let endpoints = slices.iter().filter_map(|slice| slice["endpoints"].as_array()).flatten();
-    // A missing `ready` means unknown, which consumers are to take as ready (EndpointConditions of the API).
-    let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"].as_bool().unwrap_or(true));
-    if ready.count() > 0 { Readiness::Ready } else { Readiness::Missing("has no ready endpoint".to_owned()) }
+/// What an answer says is not there. An object that is not there is named in the details; what the server knows no path
+/// for is not, and an unknown group is answered with a plain text.
+fn absence(error: &kube::Error) -> Option<Absence> {
+    let kube::Error::Api(status) = error else { return None };
+    let names_object = status.details.as_ref().is_some_and(|details| !details.name.is_empty());
+    (status.code == 404).then_some(if names_object { Absence::Object } else { Absence::Kind })
 }
 
-/// A Deployment is ready when its present generation is observed, wholly rolled out and available: the rule of
-/// `kubectl rollout status`.
-fn deployment(object: &Value) -> Readiness {
-    if let Some(stale) = current(object) {
-        return stale;
-    }
-    let status = &object["status"];
-    let count = |field: &str| status[field].as_i64().unwrap_or(0);
-    let wanted = object["spec"]["replicas"].as_i64().unwrap_or(1);
-    let (updated, replicas, available) = (count("updatedReplicas"), count("replicas"), count("availableReplicas"));
-    if let Some(stuck) = condition_of(object, "Progressing").filter(|c| c["reason"] == "ProgressDeadlineExceeded") {
-        let message = stuck["message"].as_str().unwrap_or("its rollout exceeded its deadline");
-        return Readiness::Missing(format!("does not progress: {message}"));
-    }
-    if updated < wanted {
-        return Readiness::Missing(format!("has {updated} of {wanted} replicas updated"));
-    }
-    if replicas > updated {
-        return Readiness::Missing(format!("has {} old replicas left", replicas - updated));
-    }
-    if available < updated {
-        return Readiness::Missing(format!("has {available} of {updated} replicas available"));
-    }
-    Readiness::Ready
-}
-
-/// What a controller has still to notice, if anything.
-fn current(object: &Value) -> Option<Readiness> {
-    let generation = object["metadata"]["generation"].as_i64()?;
-    let observed = object["status"]["observedGeneration"].as_i64().unwrap_or(0);
-    (observed < generation)
-        .then(|| Readiness::Missing("has a newer generation than its controller has seen".to_owned()))
-}
-
-fn condition_of<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
-    let conditions = object["status"]["conditions"].as_array()?;
-    conditions.iter().find(|condition| condition["type"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case(name)))
-}
-
-fn condition(object: &Value, name: &str) -> Readiness {
-    match condition_of(object, name) {
-        Some(condition) if condition["status"].as_str().is_some_and(|s| s.eq_ignore_ascii_case("true")) => {
-            Readiness::Ready
-        }
-        Some(condition) => {
-            let why = condition["message"].as_str().or(condition["reason"].as_str()).unwrap_or("no reason given");
-            Readiness::Missing(format!("is not {name}: {why}"))
-        }
-        None => Readiness::Missing(format!("has no condition {name} yet")),
-    }
-}
-
-fn api(client: &kube::Client, namespace: &str, kind: ReadyKind) -> Api<DynamicObject> {
-    let (group, version, kind, plural) = match kind {
-        ReadyKind::Service => ("", "v1", "Service", "services"),
-        ReadyKind::Deployment => ("apps", "v1", "Deployment", "deployments"),
-        ReadyKind::KnativeService => ("serving.knative.dev", "v1", "Service", "services"),
-        ReadyKind::InferenceService => ("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"),
-        ReadyKind::ChaosEngine => ("litmuschaos.io", "v1alpha1", "ChaosEngine", "chaosengines"),
-    };
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), plural);
-    Api::namespaced_with(client.clone(), namespace, &resource)
-}
-
-async fn endpoint_slices(client: &kube::Client, namespace: &str, service: &str) -> Result<Vec<Value>, kube::Error> {
-    let gvk = GroupVersionKind::gvk("discovery.k8s.io", "v1", "EndpointSlice");
-    let resource = ApiResource::from_gvk_with_plural(&gvk, "endpointslices");
-    let slices: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    let list = slices.list(&ListParams::default().labels(&format!("kubernetes.io/service-name={service}"))).await?;
-    Ok(list.items.into_iter().filter_map(|slice| serde_json::to_value(slice).ok()).collect())
+fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.is_forbidden())
 }
 
 /// Errors that pass by themselves: no connection, or a server that is busy or starting.
@@ -233,48 +292,6 @@ mod tests {
 
     use super::*;
 
-    fn missing(text: &str) -> Readiness {
-        Readiness::Missing(text.to_owned())
-    }
-
-    fn rollout(generation: i64, observed: i64, status: [i64; 3]) -> Value {
-        let [replicas, updated, available] = status;
-        json!({
-            "metadata": { "generation": generation },
-            "spec": { "replicas": 2 },
-            "status": {
-                "observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated,
-                "availableReplicas": available, "conditions": [{ "type": "Available", "status": "True" }],
-            },
-        })
-    }
-
-    #[test]
-    fn a_deployment_is_ready_only_when_the_present_generation_is_rolled_out() {
-        for (object, expected) in [
-            (rollout(3, 3, [2, 2, 2]), Readiness::Ready),
-            (rollout(3, 2, [2, 2, 2]), missing("has a newer generation than its controller has seen")),
-            (rollout(3, 3, [3, 1, 2]), missing("has 1 of 2 replicas updated")),
-            (rollout(3, 3, [3, 2, 2]), missing("has 1 old replicas left")),
-            (rollout(3, 3, [2, 2, 1]), missing("has 1 of 2 replicas available")),
-        ] {
-            assert_eq!(readiness(ReadyKind::Deployment, Some(&object), &[]), expected);
-        }
-    }
-
-    #[test]
-    fn a_service_needs_a_ready_endpoint() {
-        let service = json!({ "spec": { "type": "ClusterIP" } });
-        let slice = |ready: Value| json!({ "endpoints": [{ "conditions": { "ready": ready } }] });
-        let of = |slices: &[Value]| readiness(ReadyKind::Service, Some(&service), slices);
-        assert_eq!(of(&[]), missing("has no ready endpoint"));
-        assert_eq!(of(&[slice(json!(false))]), missing("has no ready endpoint"));
-        assert_eq!(of(&[slice(json!(false)), slice(json!(true))]), Readiness::Ready);
-        assert_eq!(of(&[slice(Value::Null)]), Readiness::Ready);
-        let external = json!({ "spec": { "type": "ExternalName" } });
-        assert_eq!(readiness(ReadyKind::Service, Some(&external), &[]), Readiness::Ready);
-    }
-
     #[test]
     fn a_service_is_reached_at_its_first_tcp_port_if_it_has_an_address() {
         let service = |ip: &str| json!({ "spec": { "clusterIP": ip, "ports": [{ "port": 53, "protocol": "UDP" }, { "port": 80 }] } });
@@ -285,24 +302,5 @@ mod tests {
             None
         );
         assert_eq!(route(&json!({ "spec": { "type": "ExternalName" } })), None);
-    }
-
-    #[test]
-    fn a_condition_is_read_without_case_and_its_message_shown() {
-        let object = |status: &str| json!({ "status": { "conditions": [{ "type": "ready", "status": status, "message": "no revision" }] } });
-        assert_eq!(readiness(ReadyKind::KnativeService, Some(&object("TRUE")), &[]), Readiness::Ready);
-        assert_eq!(
-            readiness(ReadyKind::InferenceService, Some(&object("False")), &[]),
-            missing("is not Ready: no revision")
-        );
-        assert_eq!(readiness(ReadyKind::KnativeService, Some(&json!({})), &[]), missing("has no condition Ready yet"));
-    }
-
-    #[test]
-    fn what_does_not_exist_or_is_going_away_is_not_ready() {
-        assert_eq!(readiness(ReadyKind::ChaosEngine, None, &[]), missing("does not exist"));
-        let going = json!({ "metadata": { "deletionTimestamp": "2026-01-01T00:00:00Z" } });
-        assert_eq!(readiness(ReadyKind::ChaosEngine, Some(&going), &[]), missing("is being deleted"));
-        assert_eq!(readiness(ReadyKind::ChaosEngine, Some(&json!({})), &[]), Readiness::Ready);
     }
 }

@@ -27,7 +27,7 @@ const fn of(group: &'static str, plural: &'static str, kind: &'static str) -> Re
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-const RESOURCES: [Resource; 26] = [
+const RESOURCES: [Resource; 27] = [
     core("secrets", "Secret"),
     core("configmaps", "ConfigMap"),
     core("serviceaccounts", "ServiceAccount"),
@@ -53,6 +53,7 @@ const RESOURCES: [Resource; 26] = [
     Resource { namespaced: false, ..of("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview") },
     Resource { builtin: false, ..of("serving.knative.dev", "services", "Service") },
     Resource { builtin: false, version: "v1beta1", ..of("serving.kserve.io", "inferenceservices", "InferenceService") },
+    Resource { builtin: false, ..of("cert-manager.io", "certificates", "Certificate") },
     Resource { builtin: false, version: "v1alpha1", ..of("litmuschaos.io", "chaosengines", "ChaosEngine") },
 ];
 

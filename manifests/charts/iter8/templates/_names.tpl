@@ -33,6 +33,12 @@ labels:
 {{ printf "iter8-%s" .Release.Name }}
 {{- end }}
 
+{{- /* The Role to look at objects of a namespace. Elsewhere its name has the experiment's namespace, where a group of the
+same name may be another. Takes a dict: root, namespace. */ -}}
 {{- define "iter8.readiness" -}}
-{{ printf "iter8-%s-ready" .Release.Name }}
+{{- if eq .namespace .root.Release.Namespace -}}
+{{ printf "iter8-%s-ready" .root.Release.Name }}
+{{- else -}}
+{{ printf "iter8-%s-ready.%s" .root.Release.Name .root.Release.Namespace }}
+{{- end }}
 {{- end }}
