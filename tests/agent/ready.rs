@@ -167,7 +167,7 @@ fn a_kind_that_the_cluster_does_not_serve_is_said_and_waited_for() {
     agent.wait_for("certificates.cert-manager.io shop/tls does not exist");
     stage.server.put(json!({
         "apiVersion": "cert-manager.io/v1", "kind": "Certificate",
-        "metadata": { "name": "tls", "namespace": NAMESPACE, "generation": 1 },
+        "metadata": { "name": "tls", "namespace": NAMESPACE }, "spec": {},
         "status": { "conditions": [{ "type": "Ready", "status": "True", "observedGeneration": 0 }] },
     }));
     agent.wait_for("certificates.cert-manager.io shop/tls has a newer generation than its controller has seen");
