@@ -73,22 +73,29 @@ impl Namespace {
     pub(crate) fn with_httpbin(purpose: &str) -> Self {
         let image = std::env::var("ITER8_E2E_HTTPBIN_IMAGE");
         let image = image.unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
-        Self::with_app(purpose, "httpbin", &include_str!("httpbin.yaml").replace("IMAGE", &image))
+        Self::new(purpose).with_app("httpbin", &include_str!("httpbin.yaml").replace("IMAGE", &image))
+    }
+
+    /// Adds a Deployment and a Service `httpbin` that speak TLS, with the certificate in a Secret.
+    pub(crate) fn httpbin_over_tls(self, secret: &str) -> Self {
+        let image = std::env::var("ITER8_E2E_HTTPBIN_IMAGE");
+        let image = image.unwrap_or_else(|_| "docker.io/iter8/e2e-httpbin:1".to_owned());
+        let manifest = include_str!("httpbin-tls.yaml").replace("IMAGE", &image).replace("SECRET", secret);
+        self.with_app("httpbin", &manifest)
     }
 
     /// Creates a namespace with a Deployment and a Service `grpc`, and waits until it is ready.
     pub(crate) fn with_grpc(purpose: &str) -> Self {
         let image = std::env::var("ITER8_E2E_GRPC_IMAGE");
         let image = image.unwrap_or_else(|_| "docker.io/iter8/e2e-grpc:1".to_owned());
-        Self::with_app(purpose, "grpc", &include_str!("grpc.yaml").replace("IMAGE", &image))
+        Self::new(purpose).with_app("grpc", &include_str!("grpc.yaml").replace("IMAGE", &image))
     }
 
-    fn with_app(purpose: &str, app: &'static str, manifest: &str) -> Self {
-        let mut namespace = Self::new(purpose);
-        namespace.app = Some(app);
-        namespace.apply(manifest);
-        namespace.kubectl(&["rollout", "status", &format!("deployment/{app}"), "--timeout=120s"]).code(0);
-        namespace
+    fn with_app(mut self, app: &'static str, manifest: &str) -> Self {
+        self.app = Some(app);
+        self.apply(manifest);
+        self.kubectl(&["rollout", "status", &format!("deployment/{app}"), "--timeout=120s"]).code(0);
+        self
     }
 
     /// Where the pods of the cluster reach the target app.

@@ -1,5 +1,9 @@
 //! What the load tasks can do, on a real cluster: calls of gRPC, and several endpoints at once.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
 use crate::harness::{Namespace, until_trusted};
 
 const SET: &str = "--set";
@@ -123,4 +127,29 @@ fn endpoints_side_by_side_share_one_load_by_their_weights() {
     let load = &ns.iter8(&["report", "-o", "json"]).code(0).json()["load"];
     assert_eq!(load["http-read"]["statusCodes"]["200"], 60, "{load:#}");
     assert_eq!(load["http-write"]["statusCodes"]["200"], 20, "{load:#}");
+}
+
+#[test]
+fn http2_over_tls_trusts_the_authority_in_a_secret() {
+    let ns = Namespace::new("tls");
+    let made = rcgen::generate_simple_self_signed([format!("httpbin.{}", ns.name)]).expect("the name is one");
+    let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "shop-tls" },
+        "data": { "ca.crt": STANDARD.encode(&cert), "tls.crt": STANDARD.encode(&cert), "tls.key": STANDARD.encode(&key) },
+    });
+    ns.apply(&secret.to_string());
+    let ns = ns.httpbin_over_tls("shop-tls");
+    let url = format!("http.url=https://httpbin.{}/get", ns.name);
+    let load = [SET, "tasks={ready,http}", SET, &url, SET, "http.http2=true", SET, "http.numRequests=20"];
+    ns.launch(&[&load[..], &[SET, "http.tls.secret=shop-tls"]].concat()).code(0);
+    ns.iter8(&["assert", "-c", "completed,nofailure", "--timeout", "60s"]).code(0);
+    let details = &ns.iter8(&["report", "-o", "json"]).code(0).json()["load"]["http"];
+    assert_eq!(details["statusCodes"]["200"], 20, "{details:#}");
+    // Without the Secret nobody vouches for the certificate.
+    ns.launch(&load).code(0);
+    ns.iter8(&["assert", "-c", "completed", "--timeout", "60s"]).code(0);
+    let details = &ns.iter8(&["report", "-o", "json"]).code(0).json()["load"]["http"];
+    assert_eq!(details["statusCodes"]["200"], serde_json::Value::Null, "{details:#}");
+    assert!(details["errors"][0]["kind"].as_str().is_some_and(|kind| kind.contains("TLS")), "{details:#}");
 }
