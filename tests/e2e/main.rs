@@ -7,5 +7,6 @@ mod harness;
 mod load;
 mod loops;
 mod manners;
+mod metrics;
 mod outages;
 mod ready;
