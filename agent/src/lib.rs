@@ -14,3 +14,6 @@ mod secret_store;
 pub mod shutdown;
 pub mod store;
 pub mod tasks;
+
+/// Latencies as a result keeps them, for whoever draws them.
+pub use iter8_load::Histogram;

@@ -64,7 +64,7 @@ fn every_command_is_offered() {
 fn flags_and_their_values_are_offered() {
     let plugin = Plugin::new();
     assert_eq!(candidates(&plugin, &["launch", "--dry"]), ["--dry-run"]);
-    assert_eq!(candidates(&plugin, &["report", "-o", ""]), ["text", "json", "yaml"]);
+    assert_eq!(candidates(&plugin, &["report", "-o", ""]), ["text", "html", "json", "yaml"]);
     assert_eq!(candidates(&plugin, &["launch", "--validate", "w"]), ["warn"]);
     assert!(candidates(&plugin, &["report", "--"]).contains(&"--kubeconfig".to_owned()));
 }

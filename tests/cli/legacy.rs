@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::plugin::Plugin;
 
-const EXPERIMENT: &str = r#"metadata: {name: default, namespace: default}
+/// An experiment of Iter8 v0.13 that met its objectives.
+pub(crate) const EXPERIMENT: &str = r#"metadata: {name: default, namespace: default}
 spec:
 - task: ready
   with: {service: httpbin}

@@ -13,6 +13,7 @@ mod delete;
 mod get;
 mod half_way;
 mod help;
+mod html;
 mod launch;
 mod legacy;
 mod lint;

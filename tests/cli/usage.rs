@@ -152,9 +152,9 @@ fn arguments_that_no_command_takes_are_named() {
 #[test]
 fn an_output_format_that_a_command_does_not_have_is_refused_in_kubectls_words() {
     let plugin = Plugin::new();
-    assert_snapshot!(plugin.run("report -o html"), @r#"
+    assert_snapshot!(plugin.run("report -o pdf"), @r#"
     ------- stderr -------
-    error: unable to match a printer suitable for the output format "html", allowed formats are: text,json,yaml
+    error: unable to match a printer suitable for the output format "pdf", allowed formats are: text,html,json,yaml
     See 'kubectl iter8 report --help' for usage.
     [exit code 2]
     "#);

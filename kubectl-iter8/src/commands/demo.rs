@@ -15,12 +15,19 @@ use crate::report::{ReportFormat, Style, render};
 /// Run a whole experiment against an app in this process and show its report
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  kubectl iter8 demo")]
-pub(crate) struct DemoArgs {}
+  kubectl iter8 demo
+
+  # Its report as a page
+  kubectl iter8 demo -o html > demo.html")]
+pub(crate) struct DemoArgs {
+    /// Form of the report
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text)]
+    output: ReportFormat,
+}
 
 const GROUP: &str = "demo";
 
-pub(crate) async fn run(DemoArgs {}: DemoArgs, context: &Context) -> Result<ExitCode, CliError> {
+pub(crate) async fn run(DemoArgs { output }: DemoArgs, context: &Context) -> Result<ExitCode, CliError> {
     let app = DemoApp::start().await?;
     let printer = &context.printer;
     printer.status(&format!("A small app answers on {}, in about 2 ms.", app.url()));
@@ -31,9 +38,9 @@ pub(crate) async fn run(DemoArgs {}: DemoArgs, context: &Context) -> Result<Exit
     app.stop().await;
     let Some(Ran { result, .. }) = ran? else { return Ok(ExitCode::Interrupted) };
     let style = Style { width: printer.width(), color: printer.color() };
-    let report = render(&result, ReportFormat::Text, &style);
+    let report = render(&result, output, &style);
     printer.data(&report.map_err(|error| CliError::new(ExitCode::Internal, chain(&error)))?)?;
-    printer.hint("Next: the same against your own service, for example\n  kubectl iter8 launch --local --set \"tasks={http,assess}\" --set http.url=http://127.0.0.1:8080 \\\n    --set assess.SLOs.upper.http/latency-p95=100");
+    printer.hint("Next: the same against your own service, for example\n  kubectl iter8 launch --local --set \"tasks={http,assess}\" --set http.url=http://127.0.0.1:8080 \\\n    --set assess.SLOs.upper.http/latency-p95=100\nReports as pages to send around: -o html, of `demo` and of `report`.");
     Ok(summed_up(&[Condition::Completed, Condition::NoFailure, Condition::Slos], &result).code())
 }
 

@@ -14,6 +14,9 @@ use crate::source::SourceArgs;
   # The newest result of the group default
   kubectl iter8 report
 
+  # A page to send to others: one file, readable without a network
+  kubectl iter8 report -o html > report.html
+
   # The verdict alone, for a script
   kubectl iter8 report -o json | jq -r .verdict
 

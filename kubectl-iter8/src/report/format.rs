@@ -3,13 +3,15 @@
 use clap::ValueEnum;
 use iter8_core::ExperimentResult;
 
-use super::text;
+use super::{html, text};
 
 /// A form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
     /// For people, in a terminal
     Text,
+    /// For people, as one file that any browser shows without a network
+    Html,
     /// The result as it is stored
     Json,
     /// The same in YAML
@@ -34,6 +36,9 @@ pub enum ReportError {
     /// A number that YAML cannot hold.
     #[error("the result cannot be written as YAML: {0}")]
     Yaml(String),
+    /// The template and what it is filled with do not fit each other.
+    #[error("the result cannot be written as HTML")]
+    Html(#[from] minijinja::Error),
 }
 
 /// The report of a result.
@@ -43,6 +48,7 @@ pub enum ReportError {
 pub fn render(result: &ExperimentResult, format: ReportFormat, style: &Style) -> Result<String, ReportError> {
     match format {
         ReportFormat::Text => Ok(text::draw(result, style)),
+        ReportFormat::Html => Ok(html::draw(result)?),
         ReportFormat::Json => Ok(serde_json::to_string_pretty(result)? + "\n"),
         ReportFormat::Yaml => serde_yaml::to_string(result).map_err(|error| ReportError::Yaml(error.to_string())),
     }

@@ -4,11 +4,11 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table};
 use iter8_core::Verdict;
 use iter8_core::assess::{distinct, significant};
-use iter8_core::result::{ExperimentResult, LoadDetails, Phase, StepStatus};
+use iter8_core::result::{ExperimentResult, LoadDetails, StepStatus};
 use iter8_core::slo::SloResult;
 
 use super::format::Style;
-use super::words::{ALL_VERSIONS, columns, order, shown_interval, version_name};
+use super::words::{ALL_VERSIONS, Headline, Tone, columns, judged_version, order, shown_interval};
 use crate::table::printable;
 
 /// Draws the whole report.
@@ -27,13 +27,12 @@ pub(super) fn draw(result: &ExperimentResult, style: &Style) -> String {
 }
 
 fn headline(result: &ExperimentResult, style: &Style) -> String {
-    let (sign, word, color) = match (result.verdict, result.phase) {
-        (Some(Verdict::Pass), _) => ("✔", "pass", "32"),
-        (Some(Verdict::Fail), _) => ("✘", "fail", "31"),
-        (Some(Verdict::Invalid), _) => ("‼", "invalid", "33"),
-        (Some(Verdict::Inconclusive), _) => ("?", "inconclusive", "33"),
-        (None, Phase::Pending | Phase::Running) => ("…", "not over", "36"),
-        (None, Phase::Succeeded | Phase::Failed | Phase::Cancelled) => ("?", "no verdict", "33"),
+    let Headline { sign, word, tone } = Headline::of(result);
+    let color = match tone {
+        Tone::Good => "32",
+        Tone::Bad => "31",
+        Tone::Doubtful => "33",
+        Tone::Open => "36",
     };
     let reason = if result.verdict_reason.is_empty() {
         String::new()
@@ -49,6 +48,10 @@ fn title(text: &str, style: &Style) -> String {
 }
 
 fn summary(result: &ExperimentResult, style: &Style) -> String {
+    title("Experiment summary", style) + &pairs(&summary_rows(result), style)
+}
+
+pub(super) fn summary_rows(result: &ExperimentResult) -> Vec<(&'static str, String)> {
     let steps = format!("{} of {} done", result.completed_steps(), result.steps.len());
     let revision = if result.revision == 0 { String::new() } else { format!(", revision {}", result.revision) };
     let mut rows =
@@ -70,7 +73,7 @@ fn summary(result: &ExperimentResult, style: &Style) -> String {
         let took = took.map(|took| format!(", took {} s", significant(took, 3))).unwrap_or_default();
         rows.push(("Started", format!("{}{took}", started.strftime("%Y-%m-%d %H:%M:%S UTC"))));
     }
-    title("Experiment summary", style) + &pairs(&rows, style)
+    rows
 }
 
 /// Names and texts in two columns; long texts go on below themselves.
@@ -120,7 +123,7 @@ fn objectives(result: &ExperimentResult, style: &Style) -> String {
             Cell::new(slo.verdict.as_str()),
         ];
         if several {
-            let name = slo.version.and_then(|index| Some(version_name(result.versions.get(index)?, index)));
+            let name = judged_version(slo, result);
             row.insert(1, Cell::new(name.map_or_else(|| ALL_VERSIONS.to_owned(), |name| printable(&name))));
         }
         table.add_row(row);
@@ -128,8 +131,7 @@ fn objectives(result: &ExperimentResult, style: &Style) -> String {
     let mut text = title("Service level objectives", style) + &trimmed(&table);
     let not_satisfied = |slo: &&SloResult| slo.verdict != Verdict::Pass;
     for slo in result.slos.iter().filter(not_satisfied) {
-        let of =
-            slo.version.filter(|_| several).and_then(|index| Some(version_name(result.versions.get(index)?, index)));
+        let of = judged_version(slo, result).filter(|_| several);
         let of = of.map(|name| format!(" of {}", printable(&name))).unwrap_or_default();
         text += &wrapped(&format!("  {}{of}: {}", slo.verdict, printable(&slo.reason)), style.width, 4);
     }
@@ -182,7 +184,7 @@ fn load(result: &ExperimentResult, style: &Style) -> String {
     text
 }
 
-fn load_rows(details: &LoadDetails) -> Vec<(&'static str, String)> {
+pub(super) fn load_rows(details: &LoadDetails) -> Vec<(&'static str, String)> {
     let rate = details.completed as f64 / details.elapsed_seconds.max(1e-9);
     let mut sent = format!(
         "{} of {} in {} s ({}/s)",
@@ -279,7 +281,7 @@ fn wrapped(text: &str, width: usize, indent: usize) -> String {
 #[cfg(test)]
 mod tests {
     use iter8_core::metric::{Metric, MetricKind, Observation, Series};
-    use iter8_core::result::Version;
+    use iter8_core::result::{Phase, Version};
     use iter8_core::stats::Interval;
     use iter8_core::{assess, legacy};
     use proptest::prelude::*;

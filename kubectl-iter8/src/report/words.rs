@@ -1,9 +1,58 @@
-//! How versions, metrics and intervals of a result are called and ordered, in whatever form a report has.
+//! How verdicts, versions, metrics and intervals of a result are called and ordered, in whatever form a report has.
 
-use iter8_core::MetricName;
 use iter8_core::assess::significant;
-use iter8_core::result::{ExperimentResult, Version};
+use iter8_core::result::{ExperimentResult, Phase, Version};
+use iter8_core::slo::SloResult;
 use iter8_core::stats::Interval;
+use iter8_core::{MetricName, Verdict};
+use serde::Serialize;
+
+/// How good news are; forms choose their colours by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Doubtful,
+    Open,
+}
+
+impl From<Verdict> for Tone {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Pass => Self::Good,
+            Verdict::Fail => Self::Bad,
+            Verdict::Invalid | Verdict::Inconclusive => Self::Doubtful,
+        }
+    }
+}
+
+/// The answer in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Headline {
+    pub(super) sign: &'static str,
+    pub(super) word: &'static str,
+    pub(super) tone: Tone,
+}
+
+impl Headline {
+    pub(super) fn of(result: &ExperimentResult) -> Self {
+        let (sign, word, tone) = match (result.verdict, result.phase) {
+            (Some(verdict), _) => {
+                let sign = match verdict {
+                    Verdict::Pass => "✔",
+                    Verdict::Fail => "✘",
+                    Verdict::Invalid => "‼",
+                    Verdict::Inconclusive => "?",
+                };
+                (sign, verdict.as_str(), Tone::from(verdict))
+            }
+            (None, Phase::Pending | Phase::Running) => ("…", "not over", Tone::Open),
+            (None, Phase::Succeeded | Phase::Failed | Phase::Cancelled) => ("?", "no verdict", Tone::Doubtful),
+        };
+        Self { sign, word, tone }
+    }
+}
 
 /// What stands in place of a version for a metric that does not tell versions apart.
 pub(super) const ALL_VERSIONS: &str = "all";
@@ -26,6 +75,11 @@ pub(super) fn version_name(version: &Version, index: usize) -> String {
         (Some(name), None) | (None, Some(name)) => name.clone(),
         (None, None) => format!("version {index}"),
     }
+}
+
+/// The version that an objective judges; None for one that does not tell versions apart.
+pub(super) fn judged_version(slo: &SloResult, result: &ExperimentResult) -> Option<String> {
+    slo.version.and_then(|index| Some(version_name(result.versions.get(index)?, index)))
 }
 
 /// An interval in three digits.
