@@ -314,7 +314,7 @@ mod tests {
         inputs(value).validate().iter().map(ToString::to_string).collect()
     }
 
-    fn object(more: Value) -> Value {
+    fn object(more: &Value) -> Value {
         let mut object = json!({ "group": "example.org", "version": "v1", "resource": "things", "name": "x" });
         object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({ "objects": [object] })
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn other_objects_are_ready_by_their_condition_or_by_existing() {
-        let rule = |more: Value| format!("{:?}", inputs(object(more)).targets()[0].rule);
+        let rule = |more: Value| format!("{:?}", inputs(object(&more)).targets()[0].rule);
         assert_eq!(rule(json!({})), "Exists");
         assert_eq!(rule(json!({ "condition": "Synced" })), "Condition(\"Synced\")");
         assert_eq!(rule(json!({ "group": "apps", "resource": "deployments" })), "Deployment");
@@ -376,9 +376,9 @@ mod tests {
             value["namespace"] = task;
             inputs(value).targets()[0].namespace.map(str::to_owned)
         };
-        assert_eq!(namespace(object(json!({ "namespace": "db" })), json!("books")).as_deref(), Some("db"));
-        assert_eq!(namespace(object(json!({})), json!("books")).as_deref(), Some("books"));
-        assert_eq!(namespace(object(json!({})), Value::Null), None);
+        assert_eq!(namespace(object(&json!({ "namespace": "db" })), json!("books")).as_deref(), Some("db"));
+        assert_eq!(namespace(object(&json!({})), json!("books")).as_deref(), Some("books"));
+        assert_eq!(namespace(object(&json!({})), Value::Null), None);
     }
 
     #[test]
@@ -408,27 +408,27 @@ mod tests {
                 json!({ "pod": "x", "timeout": "0s" }),
                 "`timeout` must be longer than 0, got 0s: nothing can be looked at in no time".to_owned(),
             ),
-            (object(json!({ "name": "X" })), name("objects[0].name", "X")),
-            (object(json!({ "namespace": "" })), namespace("objects[0].namespace", "")),
-            (object(json!({ "resource": "Thing" })), plural("Thing")),
-            (object(json!({ "resource": "pods/log" })), plural("pods/log")),
-            (object(json!({ "resource": "things.example.org" })), plural("things.example.org")),
+            (object(&json!({ "name": "X" })), name("objects[0].name", "X")),
+            (object(&json!({ "namespace": "" })), namespace("objects[0].namespace", "")),
+            (object(&json!({ "resource": "Thing" })), plural("Thing")),
+            (object(&json!({ "resource": "pods/log" })), plural("pods/log")),
+            (object(&json!({ "resource": "things.example.org" })), plural("things.example.org")),
             (
-                object(json!({ "group": "apps/v1" })),
+                object(&json!({ "group": "apps/v1" })),
                 "`objects[0].group` must be the group alone, got `apps/v1`: write group: apps and version: v1"
                     .to_owned(),
             ),
             (
-                object(json!({ "version": "apps/v1" })),
+                object(&json!({ "version": "apps/v1" })),
                 "`objects[0].version` must be the version alone, got `apps/v1`: write group: apps and version: v1"
                     .to_owned(),
             ),
             (
-                object(json!({ "group": "core" })),
+                object(&json!({ "group": "core" })),
                 "`objects[0].group` must be left out for objects of the core API, got `core`".to_owned(),
             ),
             (
-                object(json!({ "condition": " " })),
+                object(&json!({ "condition": " " })),
                 "`objects[0].condition` is empty: name the type of a condition, such as Ready, or leave it out"
                     .to_owned(),
             ),

@@ -326,7 +326,7 @@ mod tests {
     }
 
     /// A StatefulSet of three replicas.
-    fn stateful(spec: Value, updated: i64, available: i64) -> Value {
+    fn stateful(spec: &Value, updated: i64, available: i64) -> Value {
         let mut object = json!({
             "metadata": { "name": "db", "generation": 2 }, "spec": { "replicas": 3 },
             "status": {
@@ -349,27 +349,27 @@ mod tests {
         };
         let on_delete = json!({ "updateStrategy": { "type": "OnDelete" } });
         for (object, expected) in [
-            (stateful(partition(0), 3, 3), Readiness::Ready),
-            (stateful(partition(0), 1, 3), missing("has 1 of 3 replicas updated")),
-            (stateful(partition(0), 3, 2), missing("has 2 of 3 replicas available")),
-            (stateful(partition(2), 1, 3), Readiness::Ready),
-            (stateful(partition(2), 0, 3), missing("has 0 of 1 replicas updated")),
-            (stateful(partition(2), 1, 2), missing("has 2 of 3 replicas available")),
-            (stateful(partition(9), 0, 3), Readiness::Ready),
-            (stateful(from(5, 0), 2, 3), missing("has 2 of 3 replicas updated")),
-            (stateful(from(5, 7), 1, 3), Readiness::Ready),
-            (stateful(on_delete.clone(), 3, 3), Readiness::Ready),
+            (stateful(&partition(0), 3, 3), Readiness::Ready),
+            (stateful(&partition(0), 1, 3), missing("has 1 of 3 replicas updated")),
+            (stateful(&partition(0), 3, 2), missing("has 2 of 3 replicas available")),
+            (stateful(&partition(2), 1, 3), Readiness::Ready),
+            (stateful(&partition(2), 0, 3), missing("has 0 of 1 replicas updated")),
+            (stateful(&partition(2), 1, 2), missing("has 2 of 3 replicas available")),
+            (stateful(&partition(9), 0, 3), Readiness::Ready),
+            (stateful(&from(5, 0), 2, 3), missing("has 2 of 3 replicas updated")),
+            (stateful(&from(5, 7), 1, 3), Readiness::Ready),
+            (stateful(&on_delete, 3, 3), Readiness::Ready),
             (
-                stateful(on_delete, 1, 3),
+                stateful(&on_delete, 1, 3),
                 missing("has 1 of 3 replicas updated; its strategy is OnDelete: delete its old pods"),
             ),
         ] {
             assert_eq!(of(ReadyRule::StatefulSet, &object), expected, "{object}");
         }
-        let mut stale = stateful(partition(0), 3, 3);
+        let mut stale = stateful(&partition(0), 3, 3);
         stale["metadata"]["generation"] = json!(3);
         assert_eq!(of(ReadyRule::StatefulSet, &stale), missing(UNOBSERVED));
-        let mut old_cluster = stateful(partition(0), 3, 3);
+        let mut old_cluster = stateful(&partition(0), 3, 3);
         old_cluster["status"].as_object_mut().unwrap().remove("availableReplicas");
         assert_eq!(of(ReadyRule::StatefulSet, &old_cluster), Readiness::Ready);
     }
