@@ -71,8 +71,14 @@ pub(crate) async fn ask(
     ];
     let experiment = json!({ "apiVersion": "iter8.tools/v1", "spec": steps }).to_string();
     let experiment = Experiment::parse(&experiment).unwrap_or_else(|error| panic!("{error}"));
-    let identity =
-        Identity { group: "default".to_owned(), namespace: String::new(), revision: 1, recurring: false, mounts: None };
+    let identity = Identity {
+        group: "default".to_owned(),
+        namespace: String::new(),
+        revision: 1,
+        continues: false,
+        recurring: false,
+        mounts: None,
+    };
     let cancel = CancellationToken::new();
     let result = runner::run(&experiment, &identity, &Memory::default(), None, &cancel, &|_| ()).await;
     let result = result.expect("a result can be kept in memory");
