@@ -3,9 +3,11 @@
 
 use iter8_core::{ExperimentResult, Observation};
 use iter8_testkit::http_target::{Behaviour, ClosedPort, HttpTarget};
+use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::{Value, json};
 
 use crate::harness::{Stage, assess, code, experiment};
+use crate::tls::Shop;
 
 fn step(with: &Value) -> Value {
     json!({ "task": "custommetrics", "with": with })
@@ -233,4 +235,33 @@ fn a_secret_that_is_not_there_is_named() {
     let _ = stage.run(&experiment([step(&inputs)])).code(code::TASK_FAILED);
     let message = &stage.result().steps[0].message;
     assert!(message.contains("`custommetrics.bearerToken`: there is no Secret `prom` in namespace shop"), "{message}");
+}
+
+#[test]
+fn a_provider_over_tls_is_trusted_by_its_authority_and_sees_who_asks() {
+    let shop = Shop::open("127.0.0.1");
+    let (cert, key) = shop.issue("agent", ExtendedKeyUsagePurpose::ClientAuth);
+    let authority = shop.authority.pem();
+    for (tls, value, said) in [
+        (json!({ "ca": authority, "cert": cert, "key": key }), Some(5.0), "200 OK"),
+        (json!({ "insecure": true, "cert": cert, "key": key }), Some(5.0), "200 OK"),
+        (json!({ "cert": cert, "key": key }), None, "UnknownIssuer"),
+        (json!({ "ca": authority }), None, "the query failed: "),
+    ] {
+        let inputs = json!({
+            "templates": { "shop": template(&json!([gauge("a")])) },
+            "values": { "url": format!("https://{}/", shop.address) },
+            "tls": tls, "retries": 0,
+        });
+        let stage = Stage::new();
+        let _ = stage.run(&experiment([step(&inputs)])).code(code::SUCCEEDED);
+        let observation = latest(&stage.result(), "shop/a", 0);
+        let source = observation.source.unwrap_or_default();
+        assert!(observation.value == value && source.contains(said), "{tls}: {source}");
+    }
+    let inputs = json!({ "templates": { "shop": template(&json!([gauge("a")])) }, "values": { "url": "https://a" }, "tls": { "ca": "-----BEGIN CERTIFICATE-----\nno\n-----END CERTIFICATE-----" } });
+    let stage = Stage::new();
+    let _ = stage.run(&experiment([step(&inputs)])).code(code::TASK_FAILED);
+    let message = &stage.result().steps[0].message;
+    assert!(message.starts_with("`custommetrics.templates.shop`: "), "{message}");
 }

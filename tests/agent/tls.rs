@@ -15,22 +15,24 @@ use serde_json::{Value, json};
 use crate::harness::{Stage, assess, code, experiment, http, text_in};
 
 /// An authority, with a server that asks its clients for a certificate of it.
-struct Shop {
-    authority: CertifiedIssuer<'static, KeyPair>,
-    address: SocketAddr,
+pub(crate) struct Shop {
+    pub(crate) authority: CertifiedIssuer<'static, KeyPair>,
+    pub(crate) address: SocketAddr,
+    /// What its certificate is for.
+    name: &'static str,
     answered: Arc<AtomicU64>,
 }
 
 impl Shop {
-    /// Its certificate is for the name `shop.test`. The server ends with the test's process.
-    fn open() -> Self {
+    /// Its certificate is for `name`. The server ends with the test's process.
+    pub(crate) fn open(name: &'static str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority =
             CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("a certificate");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = listener.local_addr().expect("it has one");
-        let shop = Self { authority, address, answered: Arc::default() };
+        let shop = Self { authority, address, name, answered: Arc::default() };
         let (config, answered) = (Arc::new(shop.config()), shop.answered.clone());
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
@@ -40,7 +42,8 @@ impl Shop {
                 // A client that is refused is no concern of the server.
                 if stream.read(&mut [0; 4096]).is_ok_and(|read| read > 0) {
                     answered.fetch_add(1, Ordering::SeqCst);
-                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                    let _ = stream
+                        .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"value\":5}");
                     stream.conn.send_close_notify();
                     let _ = stream.flush();
                 }
@@ -55,7 +58,7 @@ impl Shop {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let clients = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
         let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let (cert, key) = self.issue("shop.test", ExtendedKeyUsagePurpose::ServerAuth);
+        let (cert, key) = self.issue(self.name, ExtendedKeyUsagePurpose::ServerAuth);
         let chain = vec![CertificateDer::from_pem_slice(cert.as_bytes()).expect("PEM")];
         builder
             .expect("versions")
@@ -65,7 +68,7 @@ impl Shop {
     }
 
     /// A certificate and its key, in PEM.
-    fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> (String, String) {
+    pub(crate) fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> (String, String) {
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         params.extended_key_usages.push(usage);
         let key = KeyPair::generate().expect("a key");
@@ -79,7 +82,7 @@ impl Shop {
 
 #[test]
 fn a_target_is_trusted_by_its_authority_and_gets_to_see_who_the_load_is() {
-    let shop = Shop::open();
+    let shop = Shop::open("shop.test");
     let (cert, key) = shop.issue("load", ExtendedKeyUsagePurpose::ClientAuth);
     let stage = Stage::new();
     // As PEM, and as files.
@@ -108,7 +111,7 @@ fn a_target_is_trusted_by_its_authority_and_gets_to_see_who_the_load_is() {
 
 #[test]
 fn a_name_or_an_authority_that_is_not_right_is_an_error_that_says_so() {
-    let shop = Shop::open();
+    let shop = Shop::open("shop.test");
     let (cert, key) = shop.issue("load", ExtendedKeyUsagePurpose::ClientAuth);
     for (tls, said) in [
         (json!({ "ca": shop.authority.pem(), "cert": cert, "key": key }), "not valid for name"),
@@ -125,7 +128,7 @@ fn a_name_or_an_authority_that_is_not_right_is_an_error_that_says_so() {
 
 #[test]
 fn a_certificate_that_cannot_be_read_ends_the_task_before_its_load() {
-    let shop = Shop::open();
+    let shop = Shop::open("shop.test");
     let gone = "/nowhere/ca.pem";
     for (tls, said) in [
         (json!({ "ca": gone }), format!("cannot read {gone}: ")),
