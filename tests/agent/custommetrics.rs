@@ -141,6 +141,28 @@ fn a_slow_provider_is_not_waited_for_without_end() {
 }
 
 #[test]
+fn queries_do_not_wait_for_each_other_and_a_template_is_fetched_once_for_all_versions() {
+    let target = HttpTarget::start(Behaviour::Held);
+    target.on(
+        "/template",
+        Behaviour::Text(
+            "url: {{ .url }}\nprovider: shop\nmetrics:\n{{ range $n := until 25 }}- {name: m{{ $n }}, type: gauge, jqExpression: .}\n{{ end }}",
+        ),
+    );
+    let inputs = json!({
+        "templates": { "shop": target.url("/template") }, "values": { "url": target.url("/query") },
+        "versionValues": [{ "track": "baseline" }, { "track": "candidate" }],
+    });
+    let stage = Stage::new();
+    let running = stage.start(&experiment([step(&inputs)]));
+    // None is answered before all have come.
+    target.wait_for_requests(1 + 2 * 25);
+    target.release();
+    let _ = running.wait().code(code::SUCCEEDED);
+    assert_eq!((target.count_of("/template"), target.count_of("/query")), (1, 50));
+}
+
+#[test]
 fn credentials_reach_the_provider_and_nothing_else() {
     let target = HttpTarget::start(Behaviour::Echo { status: 403, after: 0 });
     let inputs = json!({
@@ -160,6 +182,27 @@ fn credentials_reach_the_provider_and_nothing_else() {
     for secret in ["t0ken-0f-env", "k3y-0f-values"] {
         assert!(!seen.contains(secret), "{secret} is in {seen}");
     }
+}
+
+#[test]
+fn a_user_with_a_password_is_known_to_the_provider_alone_and_not_where_it_redirects_to() {
+    let (target, other) =
+        (HttpTarget::start(Behaviour::Echo { status: 403, after: 0 }), HttpTarget::start(Behaviour::OK));
+    target.on("/elsewhere", Behaviour::Elsewhere(Box::leak(other.url("/").into_boxed_str())));
+    let basic = "c2hvcDpvcGVuLXNlc2FtZQ=="; // shop:open-sesame
+    let stage = Stage::new();
+    for path in ["/", "/elsewhere"] {
+        let inputs = json!({
+            "templates": { "shop": template(&json!([gauge("a")])) }, "values": { "url": target.url(path) },
+            "basicAuth": { "username": "shop", "password": "open-sesame" },
+        });
+        let output = stage.run(&experiment([step(&inputs)])).code(code::SUCCEEDED);
+        assert_eq!(target.last().header("authorization"), format!("Basic {basic}"));
+        let seen = format!("{}{}{:?}", output.stdout, output.stderr, stage.saved());
+        assert!(!seen.contains("open-sesame") && !seen.contains(basic), "{seen}");
+    }
+    assert_eq!(other.count(), 0);
+    assert_eq!(latest(&stage.result(), "shop/a", 0).value, None);
 }
 
 #[test]

@@ -86,6 +86,7 @@ mod tests {
         let (began, now) = ("2026-01-02T03:04:05Z".parse().unwrap(), "2026-01-02T03:05:05.9Z".parse().unwrap());
         let elapsed = |values: Value| elapsed_seconds(&map(&values), began, now).map_err(|error| error.to_string());
         assert_eq!(elapsed(json!({})), Ok(60));
+        assert_eq!(elapsed(json!({ "startingTime": "2026-01-02T03:05:05.5Z" })), Ok(1));
         assert_eq!(elapsed(json!({ "startingTime": "2026-01-02T03:00:05Z" })), Ok(300));
         assert_eq!(elapsed(json!({ "startingTime": "2026-01-02T05:00:05+02:00" })), Ok(300));
         assert_eq!(
