@@ -13,7 +13,7 @@ use crate::applyset::Member;
 use crate::error::{ClusterError, Failure};
 use crate::names::Group;
 use crate::objects::{Action, Kind, ObjectId, Outcome};
-use crate::parent::{Parent, find_parent};
+use crate::parent::{Parent, Saved, find_parent};
 use crate::survey::members;
 
 const POLL: Duration = Duration::from_millis(200);
@@ -32,9 +32,7 @@ pub async fn delete(
     group: &Group,
     wait: Option<Duration>,
 ) -> Result<Vec<Outcome>, ClusterError> {
-    let Some(parent) = find_parent(client, namespace, group).await? else {
-        return Err(ClusterError::NotFound { group: group.clone(), namespace: namespace.to_owned(), revision: None });
-    };
+    let parent = condemned(client, namespace, group).await?;
     let found = members(client, &parent.extent, namespace, &parent.set_id()).await?;
     let mut removal = Removal::of(client, found.into_iter().map(|found| found.member).collect());
     removal.begin().await?;
@@ -45,6 +43,25 @@ pub async fn delete(
     remove(client, &parent).await?;
     let removed = removal.members().iter().chain([&parent]);
     Ok(removed.map(|member| Outcome { object: member.object.clone(), action: Action::Deleted }).collect())
+}
+
+/// The parent of a group that is to be deleted. One that AutoX launched says so from now on, because half of it may be
+/// gone while its history still says that it was launched.
+async fn condemned(client: &Client, namespace: &str, group: &Group) -> Result<Parent, ClusterError> {
+    loop {
+        let Some(mut parent) = find_parent(client, namespace, group).await? else {
+            let (group, namespace) = (group.clone(), namespace.to_owned());
+            return Err(ClusterError::NotFound { group, namespace, revision: None });
+        };
+        if parent.record().is_none() || parent.is_being_deleted {
+            return Ok(parent);
+        }
+        parent.is_being_deleted = true;
+        match parent.save(client).await? {
+            Saved::Yes(parent) => return Ok(*parent),
+            Saved::Conflict => {}
+        }
+    }
 }
 
 fn member_of(parent: &Parent) -> Member {

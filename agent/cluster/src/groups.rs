@@ -8,9 +8,10 @@ use kube::api::{Api, ListParams};
 use kube::{Client, ResourceExt as _};
 
 use crate::error::ClusterError;
-use crate::names::{self, Component};
-use crate::parent::Parent;
+use crate::names::{self, Component, Group};
+use crate::parent::{Parent, find_parent};
 use crate::result::parse;
+use crate::survey::{Found, members};
 
 /// A group in a list.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +89,16 @@ pub async fn list_groups(client: &Client, namespace: Option<&str>) -> Result<Vec
         .collect();
     groups.sort_by(|a, b| (&a.namespace, &a.group).cmp(&(&b.namespace, &b.group)));
     Ok(groups)
+}
+
+/// Whether a run of the group may be under way.
+///
+/// # Errors
+/// When the API refuses.
+pub async fn is_running(client: &Client, namespace: &str, group: &Group) -> Result<bool, ClusterError> {
+    let Some(parent) = find_parent(client, namespace, group).await? else { return Ok(false) };
+    let found = members(client, &parent.extent, namespace, &parent.set_id()).await?;
+    Ok(found.iter().any(Found::is_active))
 }
 
 fn summary(parent: &Parent, results: &[Secret]) -> GroupSummary {

@@ -3,6 +3,7 @@
 //! [`crate::parent`].
 
 use iter8_core::Verdict;
+use iter8_core::autox::Cause;
 use iter8_core::values::Runner;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,9 @@ pub struct Entry {
     pub image: String,
     /// What runs it.
     pub runner: Runner,
+    /// Why AutoX launched it; None when somebody else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// Its verdict, filled in when the next revision is launched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Verdict>,
@@ -78,6 +82,18 @@ impl History {
     /// The launch that is under way, if one is.
     pub fn under_way(&self) -> Option<&Entry> {
         self.entries.last().filter(|entry| entry.state == LaunchState::Launching)
+    }
+
+    /// The launch under way for the same cause, which is completed in place of another.
+    pub fn resumable(&self, cause: Option<&Cause>) -> Option<Revision> {
+        let entry = self.under_way().filter(|entry| cause.is_some() && entry.cause.as_ref() == cause);
+        entry.map(|entry| entry.revision)
+    }
+
+    /// The newest revision that AutoX launched, or is launching.
+    pub fn of_autox(&self) -> Option<(&Entry, &Cause)> {
+        let counts = self.entries.iter().rev().filter(|entry| entry.state != LaunchState::Abandoned);
+        counts.filter_map(|entry| Some((entry, entry.cause.as_ref()?))).next()
     }
 
     /// Begins a launch. One that was under way is abandoned.
@@ -138,6 +154,7 @@ mod tests {
             digest: "00".into(),
             image: "iter8-agent:0.1.0".into(),
             runner: Runner::Job,
+            cause: None,
             verdict: None,
             summary: None,
         }
@@ -190,6 +207,31 @@ mod tests {
         let second = begin(&mut history);
         assert!(history.withdraw(second));
         assert_eq!(history, before);
+    }
+
+    #[test]
+    fn only_a_launch_for_the_same_cause_is_resumed() {
+        let cause = |version: &str| Cause {
+            autox: "iter8/autox".into(),
+            group: "web".into(),
+            spec: "load".into(),
+            version: version.into(),
+            digest: "d".into(),
+        };
+        let mut history = History::default();
+        let revision = history.next_revision();
+        history.begin(Entry { cause: Some(cause("1")), ..entry(revision, LaunchState::Launching) });
+        assert_eq!(history.resumable(Some(&cause("1"))), Some(revision));
+        assert_eq!((history.resumable(Some(&cause("2"))), history.resumable(None)), (None, None));
+        assert!(history.finish(revision, 10));
+        assert_eq!(history.resumable(Some(&cause("1"))), None);
+        // Somebody launched by hand since.
+        let second = begin(&mut history);
+        assert!(history.finish(second, 10));
+        assert_eq!(
+            history.of_autox().map(|(entry, cause)| (entry.revision, cause.version.as_str())),
+            Some((revision, "1"))
+        );
     }
 
     #[test]

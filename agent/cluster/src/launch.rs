@@ -6,6 +6,7 @@
 //!   never get the same number and never work on the same group at once.
 //! - Loads do not overlap: an earlier run has ended, or had [`LaunchPlan::stop_within`] to end, before the next begins.
 //! - An earlier run is ended only when the server has agreed to everything that is to come.
+//! - A launch with a cause happens once: the parent's history says so, and who finds it begun completes it.
 //! - A launch that fails is taken back. One whose launcher dies leaves nothing that the next launch or `delete` does
 //!   not find, because the parent names every kind and namespace before anything is made there.
 
@@ -13,6 +14,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use iter8_core::autox::{Cause, Stage};
 use jiff::Timestamp;
 use kube::Client;
 use kube::ResourceExt as _;
@@ -23,8 +25,8 @@ use tokio::time::{Instant, sleep};
 use crate::applyset::{Extent, Member, to_prune};
 use crate::delete::{Removal, remove};
 use crate::error::{ClusterError, Failure};
-use crate::history::{Entry, HISTORY_LIMIT, History, LaunchState};
-use crate::names::{self, Group, Revision};
+use crate::history::{Entry, History, LaunchState};
+use crate::names::{self, Revision};
 use crate::objects::{Action, Kind, ObjectId, Outcome};
 use crate::parent::{Parent, Saved, read_parent};
 use crate::plan::{LaunchPlan, Planned, own};
@@ -59,6 +61,11 @@ pub struct Launched {
 pub async fn launch(client: &Client, plan: &LaunchPlan<'_>) -> Result<Launched, ClusterError> {
     loop {
         let parent = free_parent(client, plan).await?;
+        if let Some(cause) = plan.cause
+            && let Some(revision) = already_launched(&parent, cause)?
+        {
+            return Ok(Launched { revision, outcomes: Vec::new(), prune_error: None });
+        }
         let survey = survey(client, plan, &parent).await?;
         if let Some(mut attempt) = Attempt::begin(client, plan, parent, survey).await? {
             return match attempt.complete(plan).await {
@@ -79,7 +86,10 @@ async fn free_parent(client: &Client, plan: &LaunchPlan<'_>) -> Result<Parent, C
     loop {
         let parent = read_parent(client, plan.namespace, plan.group).await?;
         let parent = parent.unwrap_or_else(|| Parent::new(plan.namespace, plan.group));
-        if parent.history.under_way().is_none() {
+        let Some(under_way) = parent.history.under_way() else { return Ok(parent) };
+        // Two replicas of one AutoX never act at once, so that a launch of its own under way has lost its launcher.
+        let launcher = |cause: &Cause| cause.autox.clone();
+        if plan.cause.is_some() && under_way.cause.as_ref().map(launcher) == plan.cause.map(launcher) {
             return Ok(parent);
         }
         match &seen {
@@ -92,6 +102,25 @@ async fn free_parent(client: &Client, plan: &LaunchPlan<'_>) -> Result<Parent, C
         }
         sleep(POLL.min(plan.takeover_after)).await;
     }
+}
+
+/// The revision that was launched completely for this cause, if one was.
+///
+/// # Errors
+/// [`ClusterError::Foreign`] when the group is not this AutoX's.
+fn already_launched(parent: &Parent, cause: &Cause) -> Result<Option<Revision>, ClusterError> {
+    let record = parent.record();
+    let owner = match &record {
+        Some(record) if record.cause.autox == cause.autox => {
+            let is_there = record.stage == Stage::Launched && record.cause == *cause;
+            return Ok(is_there.then_some(Revision(record.revision)));
+        }
+        Some(record) => format!("the AutoX {}", record.cause.autox),
+        None if parent.history.latest().is_some() => "who launched it by hand".to_owned(),
+        None => return Ok(None),
+    };
+    let object = format!("the group {}", parent.group());
+    Err(ClusterError::Foreign { object, namespace: parent.namespace().to_owned(), owner })
 }
 
 /// A launch that holds the lock.
@@ -114,6 +143,14 @@ impl<'a> Attempt<'a> {
         survey: Survey,
     ) -> Result<Option<Self>, ClusterError> {
         let before = parent.exists().then(|| parent.extent.clone());
+        parent.is_being_deleted = false;
+        if let Some(revision) = parent.history.resumable(plan.cause) {
+            parent.touch_again();
+            return Ok(match parent.save(client).await? {
+                Saved::Yes(parent) => Some(Self { client, revision, parent: *parent, survey, before, beats: 0 }),
+                Saved::Conflict => None,
+            });
+        }
         let revision = parent.history.next_revision();
         if let (Some(result), Some(last)) = (&survey.last_result, parent.history.latest().map(|entry| entry.revision)) {
             parent.history.conclude(last, result.verdict, &result.verdict_reason);
@@ -126,6 +163,7 @@ impl<'a> Attempt<'a> {
             digest: survey.objects.digest.clone(),
             image: plan.image.to_owned(),
             runner: plan.runner,
+            cause: plan.cause.cloned(),
             verdict: None,
             summary: None,
         });
@@ -149,8 +187,8 @@ impl<'a> Attempt<'a> {
                 outcomes.push(Outcome { object, action: action(self.survey.live[index].as_ref(), &stored) });
             }
         }
-        let prune_error = self.prune(&applied, &mut outcomes).await.err();
-        self.finish(prune_error.is_none()).await?;
+        let prune_error = self.prune(plan, &applied, &mut outcomes).await.err();
+        self.finish(plan, prune_error.is_none()).await?;
         Ok(Launched { revision: self.revision, outcomes, prune_error })
     }
 
@@ -271,9 +309,14 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn prune(&self, applied: &BTreeSet<String>, outcomes: &mut Vec<Outcome>) -> Result<(), ClusterError> {
+    async fn prune(
+        &self,
+        plan: &LaunchPlan<'_>,
+        applied: &BTreeSet<String>,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), ClusterError> {
         let members: Vec<Member> = self.survey.members.iter().map(|found| found.member.clone()).collect();
-        let kept = kept(&self.parent.history, self.revision, self.parent.group(), self.parent.namespace());
+        let kept = kept(plan, &self.parent.history, self.revision);
         let doomed: Vec<&Member> = to_prune(&members, applied, &kept);
         let answers = join_all(doomed.iter().map(|member| remove(self.client, member))).await;
         for (member, answer) in doomed.into_iter().zip(answers) {
@@ -284,12 +327,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Marks the revision as launched. Unless everything old is gone, the parent goes on naming where it may be.
-    async fn finish(&mut self, pruned: bool) -> Result<(), ClusterError> {
+    async fn finish(&mut self, plan: &LaunchPlan<'_>, pruned: bool) -> Result<(), ClusterError> {
         let objects = self.survey.objects.planned.iter().map(|planned| &planned.object);
         let exact = Extent::of(objects, self.parent.namespace());
         loop {
             let group = self.parent.group().clone();
-            if !self.parent.history.finish(self.revision, HISTORY_LIMIT) {
+            if !self.parent.history.finish(self.revision, plan.history_limit) {
                 return Err(ClusterError::Superseded { group, revision: self.revision });
             }
             if pruned {
@@ -374,14 +417,14 @@ pub(crate) fn action(live: Option<&DynamicObject>, stored: &DynamicObject) -> Ac
 }
 
 /// The members that outlive the launch of `revision`: results of the revisions that the history will remember.
-pub(crate) fn kept(history: &History, revision: Revision, group: &Group, namespace: &str) -> BTreeSet<ObjectId> {
+pub(crate) fn kept(plan: &LaunchPlan<'_>, history: &History, revision: Revision) -> BTreeSet<ObjectId> {
     let earlier = history.entries.iter().filter(|entry| entry.state == LaunchState::Launched);
     let earlier: Vec<Revision> = earlier.map(|entry| entry.revision).filter(|earlier| *earlier != revision).collect();
-    let forgotten = (earlier.len() + 1).saturating_sub(HISTORY_LIMIT);
+    let forgotten = (earlier.len() + 1).saturating_sub(plan.history_limit.max(1));
     let result = |revision: &Revision| ObjectId {
         kind: Kind::Secret,
-        namespace: namespace.to_owned(),
-        name: names::result_secret(group, revision.0),
+        namespace: plan.namespace.to_owned(),
+        name: names::result_secret(plan.group, revision.0),
     };
     earlier[forgotten..].iter().map(result).collect()
 }
@@ -397,19 +440,22 @@ fn is_shared(object: &ObjectId) -> bool {
 /// The members that must be gone before anything is applied.
 fn stale(survey: &Survey) -> Vec<Member> {
     let taken: BTreeSet<&ObjectId> = survey.objects.planned.iter().map(|planned| &planned.object).collect();
+    // What was made before of a revision that is completed now is no more in the way than it is an earlier run.
+    let resumed = |object: &ObjectId| survey.resumes && taken.contains(object);
     let in_the_way = |object: &ObjectId| taken.contains(object) && !is_shared(object);
     let mut stale: Vec<Member> = survey
         .members
         .iter()
         .filter(|found| {
             let object = &found.member.object;
-            (found.is_active() && !survey.is_over(object)) || in_the_way(object)
+            !resumed(object) && ((found.is_active() && !survey.is_over(object)) || in_the_way(object))
         })
         .map(|found| found.member.clone())
         .collect();
     // A parent that was deleted by hand leaves members behind which the new one does not list.
     for (planned, live) in survey.objects.planned.iter().zip(&survey.live) {
-        if let Some(uid) = live.as_ref().and_then(|live| live.uid()).filter(|_| !is_shared(&planned.object))
+        let stays = is_shared(&planned.object) || resumed(&planned.object);
+        if let Some(uid) = live.as_ref().and_then(|live| live.uid()).filter(|_| !stays)
             && stale.iter().all(|member| member.uid != uid)
         {
             stale.push(Member { object: planned.object.clone(), uid });

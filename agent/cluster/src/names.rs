@@ -22,6 +22,15 @@ pub const REVISION: &str = "iter8.tools/revision";
 /// Annotation of a group's parent that a launch changes while it waits.
 pub const HEARTBEAT: &str = "iter8.tools/heartbeat";
 
+/// Label of a group's parent: the group of triggers for which AutoX launched it.
+pub const AUTOX_GROUP: &str = "iter8.tools/autox-group";
+
+/// Annotation of a group's parent: what AutoX launched, as JSON; see [`crate::records`].
+pub const AUTOX_RECORD: &str = "iter8.tools/autox-record";
+
+/// Annotation of a group's parent: its deletion was begun.
+pub const DELETING: &str = "iter8.tools/deleting";
+
 /// Label: the program; always [`NAME_VALUE`].
 pub const NAME: &str = "app.kubernetes.io/name";
 /// Value of [`NAME`].

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use iter8_core::autox::{Record, Stage};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::applyset::{self, Extent};
 use crate::error::{ClusterError, Failure};
-use crate::history::History;
+use crate::history::{History, LaunchState};
 use crate::names::{self, Component, Group};
 
 const HISTORY_KEY: &str = "history.json";
@@ -23,6 +24,8 @@ pub struct Parent {
     pub history: History,
     /// Where its objects are.
     pub extent: Extent,
+    /// Whether its deletion was begun.
+    pub(crate) is_being_deleted: bool,
     group: Group,
     secret: Secret,
 }
@@ -76,7 +79,8 @@ impl Parent {
             ..ObjectMeta::default()
         };
         let secret = Secret { metadata, type_: Some(names::PARENT_TYPE.to_owned()), ..Secret::default() };
-        Self { history: History::default(), extent: Extent::default(), group: group.clone(), secret }
+        let (history, extent) = Default::default();
+        Self { history, extent, is_being_deleted: false, group: group.clone(), secret }
     }
 
     /// Reads a parent from its Secret.
@@ -106,7 +110,8 @@ impl Parent {
         };
         let extent = Extent::read(annotations);
         let history = stored_history(&secret).unwrap_or_default();
-        Ok(Self { history, extent, group, secret })
+        let is_being_deleted = annotations.is_some_and(|annotations| annotations.contains_key(names::DELETING));
+        Ok(Self { history, extent, is_being_deleted, group, secret })
     }
 
     /// Whether it has been stored.
@@ -158,6 +163,19 @@ impl Parent {
         let annotations = secret.metadata.annotations.get_or_insert_default();
         annotations.remove(names::APPLYSET_NAMESPACES);
         annotations.extend(self.extent.annotations());
+        annotations.remove(names::AUTOX_RECORD);
+        annotations.remove(names::DELETING);
+        if self.is_being_deleted {
+            annotations.insert(names::DELETING.to_owned(), "true".to_owned());
+        }
+        let labels = secret.metadata.labels.get_or_insert_default();
+        labels.remove(names::AUTOX_GROUP);
+        if let Some(record) = self.record() {
+            let text = serde_json::to_string(&record)
+                .map_err(|source| ClusterError::Encode { what: "the record of AutoX", source })?;
+            annotations.insert(names::AUTOX_RECORD.to_owned(), text);
+            labels.insert(names::AUTOX_GROUP.to_owned(), record.cause.group);
+        }
         secret.data = Some(BTreeMap::from([(HISTORY_KEY.to_owned(), ByteString(history))]));
         Ok(secret)
     }
@@ -180,10 +198,28 @@ impl Parent {
         }
     }
 
+    /// What AutoX launched, as the history tells it.
+    pub fn record(&self) -> Option<Record> {
+        let (entry, cause) = self.history.of_autox()?;
+        let stage = match entry.state {
+            _ if self.is_being_deleted => Stage::Deleting,
+            LaunchState::Launched => Stage::Launched,
+            LaunchState::Launching | LaunchState::Abandoned => Stage::Launching,
+        };
+        Some(Record { cause: cause.clone(), revision: entry.revision.0, stage })
+    }
+
     /// Notes that the launch under way is alive, so that the stored object changes.
     pub(crate) fn touch(&mut self, beat: u64) {
         let annotations = self.secret.metadata.annotations.get_or_insert_default();
         annotations.insert(names::HEARTBEAT.to_owned(), beat.to_string());
+    }
+
+    /// Notes that somebody goes on with the launch under way.
+    pub(crate) fn touch_again(&mut self) {
+        let annotations = self.secret.metadata.annotations.as_ref();
+        let beat = annotations.and_then(|annotations| annotations.get(names::HEARTBEAT)?.parse::<u64>().ok());
+        self.touch(beat.unwrap_or_default() + 1);
     }
 
     /// Removes the traces of [`Self::touch`].

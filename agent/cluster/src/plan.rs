@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use iter8_core::autox::Cause;
 use iter8_core::values::Runner;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{BoxError, ClusterError};
+use crate::history::HISTORY_LIMIT;
 use crate::names::{self, APPLYSET_PART_OF, Component, Group, Revision};
 use crate::objects::{Kind, ObjectId};
 
@@ -35,6 +37,11 @@ pub struct LaunchPlan<'a> {
     pub image: &'a str,
     /// What runs the experiment, for the history.
     pub runner: Runner,
+    /// Why AutoX launches; None when somebody else does. With a cause, a launch that is there already is not repeated,
+    /// and one that was begun is completed.
+    pub cause: Option<&'a Cause>,
+    /// How many revisions are remembered, with their results.
+    pub history_limit: usize,
     /// Makes the manifests, once the revision is known. It may be called again when somebody else launched first.
     pub render: &'a Render<'a>,
     /// How long somebody else's launch may show no sign of life: [`TAKEOVER_AFTER`].
@@ -52,6 +59,8 @@ impl<'a> LaunchPlan<'a> {
             values,
             image: "",
             runner: Runner::Job,
+            cause: None,
+            history_limit: HISTORY_LIMIT,
             render,
             takeover_after: TAKEOVER_AFTER,
             stop_within: STOP_WITHIN,

@@ -70,7 +70,7 @@ pub async fn preview(client: &Client, plan: &LaunchPlan<'_>) -> Result<Vec<Diffe
     }
     let uids: BTreeSet<String> = survey.live.iter().flatten().filter_map(|live| live.uid()).collect();
     let members: Vec<Member> = survey.members.iter().map(|found| found.member.clone()).collect();
-    let kept = kept(&parent.history, next, parent.group(), parent.namespace());
+    let kept = kept(plan, &parent.history, next);
     differences.extend(to_prune(&members, &uids, &kept).into_iter().map(|member| Difference {
         object: member.object.clone(),
         predecessor: None,

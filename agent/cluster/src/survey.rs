@@ -25,6 +25,8 @@ pub(crate) struct Survey {
     pub(crate) live: Vec<Option<DynamicObject>>,
     /// Every member of the set.
     pub(crate) members: Vec<Found>,
+    /// Whether the revision was begun before, so that what is there of it stays.
+    pub(crate) resumes: bool,
     /// The result of the latest revision, if its history does not know the verdict yet.
     pub(crate) last_result: Option<ExperimentResult>,
 }
@@ -55,7 +57,8 @@ impl Survey {
 /// Refuses with [`ClusterError::Foreign`] when an object that would be written is not a member of the set.
 pub(crate) async fn survey(client: &Client, plan: &LaunchPlan<'_>, parent: &Parent) -> Result<Survey, ClusterError> {
     let set_id = parent.set_id();
-    let objects = plan::objects(plan, parent.history.next_revision(), &set_id)?;
+    let begun = parent.history.resumable(plan.cause);
+    let objects = plan::objects(plan, begun.unwrap_or_else(|| parent.history.next_revision()), &set_id)?;
     let live = join_all(objects.planned.iter().map(|planned| read(client, &planned.object)));
     let live = async { live.await.into_iter().collect::<Result<Vec<_>, _>>() };
     let members = members(client, &parent.extent, parent.namespace(), &set_id);
@@ -67,7 +70,7 @@ pub(crate) async fn survey(client: &Client, plan: &LaunchPlan<'_>, parent: &Pare
             return Err(ClusterError::Foreign { object, namespace, owner });
         }
     }
-    Ok(Survey { objects, live, members, last_result })
+    Ok(Survey { objects, live, members, resumes: begun.is_some(), last_result })
 }
 
 /// Lists the members of a set.

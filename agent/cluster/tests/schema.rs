@@ -25,6 +25,11 @@ fn the_schema_of_values_is_that_of_the_types() {
 }
 
 #[test]
+fn the_schema_of_autox_is_that_of_the_types() {
+    assert_checked_in("manifests/charts/autox/values.schema.json", &iter8_core::autox::values::schema());
+}
+
+#[test]
 fn the_schema_of_results_is_that_of_the_type() {
     assert_checked_in("docs/result.schema.json", &iter8_core::result::schema());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use crate::autox::Tested;
 use crate::metric::MetricName;
 use crate::result::API_VERSION;
 use crate::scalar::Text;
@@ -20,6 +21,8 @@ use crate::yaml::{TAGGED, YamlError, tagged_condition};
 /// An ordered list of steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
+    /// What is tested, if that is said.
+    pub trigger: Option<Tested>,
     /// The steps, at least one.
     pub steps: Vec<Step>,
 }
@@ -110,6 +113,8 @@ struct RawExperiment {
     #[serde(default)]
     api_version: Option<String>,
     #[serde(default)]
+    trigger: Option<Tested>,
+    #[serde(default)]
     spec: Vec<RawStep>,
 }
 
@@ -151,7 +156,7 @@ impl Experiment {
             return Err(SpecError::Tagged(line));
         }
         let steps = raw.spec.into_iter().enumerate().map(|(index, raw)| Step::parse(index + 1, raw));
-        Ok(Self { steps: steps.collect::<Result<_, _>>()? })
+        Ok(Self { trigger: raw.trigger, steps: steps.collect::<Result<_, _>>()? })
     }
 
     /// Names of the tasks, in order.

@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod assess;
+pub mod autox;
 pub mod condition;
 pub mod cron;
 pub mod duration;

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::autox::Tested;
 use crate::metric::Metric;
 use crate::schema::schema_of;
 use crate::slo::SloResult;
@@ -43,6 +44,9 @@ pub struct ExperimentResult {
     pub namespace: String,
     /// The launch, from 1. 0 for a result of Iter8 v0.13, which did not keep it.
     pub revision: u32,
+    /// What is tested, if that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Tested>,
     /// Version of the program that ran it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub agent_version: String,
@@ -292,6 +296,7 @@ impl ExperimentResult {
             group: group.to_owned(),
             namespace: namespace.to_owned(),
             revision,
+            trigger: None,
             agent_version: String::new(),
             phase: Phase::Pending,
             began: None,

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::autox::Tested;
 use crate::cron;
 use crate::metric::MetricName;
 use crate::scalar::{Count, Text};
@@ -68,6 +69,9 @@ pub struct Values {
     /// Inputs of the task run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<Run>,
+    /// What is tested, for the result; AutoX sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Tested>,
     /// Image of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Text>,

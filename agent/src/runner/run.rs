@@ -70,6 +70,7 @@ pub async fn run(
     let result = if identity.continues { earlier.unwrap_or_else(fresh) } else { fresh() };
     let mut run = Run { result, redactor: Redactor::of(experiment), store, events };
     let mounts = identity.mounts.as_deref();
+    run.result.trigger.clone_from(&experiment.trigger);
     run.result.agent_version = env!("CARGO_PKG_VERSION").to_owned();
     run.result.confidence = experiment.confidence();
     run.result.loops.recurring = identity.recurring;

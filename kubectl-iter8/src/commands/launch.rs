@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use iter8_cluster::experiment::Checked;
 use iter8_cluster::launch::{Launched, launch};
 use iter8_cluster::names::{self, Group, Revision};
 use iter8_cluster::objects::Outcome;
@@ -16,7 +17,7 @@ use super::assert;
 use super::render::manifest;
 use crate::context::Context;
 use crate::error::{CliError, chain};
-use crate::experiment::{Checked, Validate, check};
+use crate::experiment::{Validate, check, objects};
 use crate::local::{LocalStore, Loops, Ran, run_experiment};
 use crate::source::{GroupArgs, parse_revision};
 use crate::values::ValuesArgs;
@@ -81,7 +82,7 @@ pub(crate) async fn run(args: LaunchArgs, context: &Context) -> Result<ExitCode,
     let dry_run = if args.dry { DryRun::Client } else { args.dry_run };
     match dry_run {
         DryRun::Client => {
-            let objects = checked.render(&args.group.group, context.namespace_or_default(), Revision::FIRST)?;
+            let objects = objects(&checked, &args.group.group, context.namespace_or_default(), Revision::FIRST)?;
             context.printer.data(&manifest(&objects)?)?;
             return Ok(ExitCode::Satisfied);
         }
@@ -179,7 +180,7 @@ async fn launch_local(args: &LaunchArgs, checked: &Checked, context: &Context) -
 
 /// The experiment in the rendered spec Secret, as text and as type: a local run takes exactly what a cluster would.
 pub(super) fn local_experiment(checked: &Checked, group: &Group) -> Result<(String, Experiment), CliError> {
-    let objects = checked.render(group, "default", Revision::FIRST)?;
+    let objects = objects(checked, group, "default", Revision::FIRST)?;
     let spec =
         spec_of(&objects).ok_or_else(|| CliError::new(ExitCode::Internal, "the chart rendered no experiment"))?;
     let experiment = Experiment::parse(&spec).map_err(|error| CliError::usage(chain(&error)))?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::launch::user_values;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::experiment::{Validate, check};
+use crate::experiment::{Validate, check, objects};
 use crate::source::{GroupArgs, parse_revision};
 use crate::values::ValuesArgs;
 
@@ -36,7 +36,7 @@ pub(crate) struct RenderArgs {
 pub(crate) async fn run(args: RenderArgs, context: &Context) -> Result<ExitCode, CliError> {
     let checked = check(user_values(&args.values, None, &args.group, context).await?, args.validate)?;
     checked.warnings.iter().for_each(|warning| context.printer.warning(warning));
-    let objects = checked.render(&args.group.group, context.namespace_or_default(), Revision(args.revision))?;
+    let objects = objects(&checked, &args.group.group, context.namespace_or_default(), Revision(args.revision))?;
     context.printer.data(&manifest(&objects)?)?;
     Ok(ExitCode::Satisfied)
 }

@@ -23,6 +23,9 @@
 {{- /* The spec of the experiment: one step for each task, with the value of the task's name as its inputs. */ -}}
 {{- define "iter8.experiment" -}}
 apiVersion: iter8.tools/v1
+{{- with .Values.trigger }}
+trigger: {{ toJson . }}
+{{- end }}
 spec:
 {{- range $task := .Values.tasks }}
 - task: {{ $task | toJson }}
