@@ -261,6 +261,37 @@ fn endpoints_side_by_side_share_one_load_by_their_weights() {
 }
 
 #[test]
+fn calls_of_each_version_are_counted_and_judged_together() {
+    let (stage, target) = (Stage::new(), target(Offers::V1));
+    let versions = json!({
+        "rps": 500, "total": 40, "endpointsOrder": "sideBySide", "track": "candidate",
+        "endpoints": {
+            "ask": { "track": "baseline", "version": "v1" }, "place": { "version": "v2" },
+            "talk": { "version": "v2", "call": "shop.Orders.Fail", "weight": 2 },
+        },
+    });
+    let steps =
+        [grpc(&target, "Place", &versions), assess(&json!({ "grpc/error-rate": 0, "grpc-talk/error-count": 5 }))];
+    stage.run(&experiment(steps)).code(code::SUCCEEDED);
+    let result = stage.result();
+    let tracks: Vec<_> = result.versions.iter().map(|version| version.track.as_deref()).collect();
+    assert_eq!(tracks, [Some("baseline"), Some("candidate")]);
+    let verdicts: Vec<_> = result.slos.iter().map(|slo| (slo.version, slo.value, slo.verdict)).collect();
+    assert_eq!(
+        verdicts,
+        [
+            (None, Some(20.0), Verdict::Fail),
+            (Some(0), Some(0.0), Verdict::Pass),
+            (Some(1), Some(20.0 / 30.0), Verdict::Fail),
+        ]
+    );
+    assert_eq!((result.load["grpc/0"].completed, result.load["grpc/1"].completed), (10, 30));
+    let codes = &result.load["grpc/1"].grpc_codes;
+    assert_eq!((codes.len(), codes["OK"], codes.values().sum::<u64>()), (2, 10, 30));
+    assert!(value(&result, "grpc/latency/p99.9").is_some() && value(&result, "grpc-ask/latency/p99.9").is_some());
+}
+
+#[test]
 fn connections_are_encrypted_when_tls_is_set() {
     let (stage, target) = (Stage::new(), GrpcTarget::over_tls(&descriptors(), Offers::V1));
     let host = format!("localhost:{}", target.port());

@@ -22,3 +22,4 @@ mod storage;
 mod target;
 mod tls;
 mod trust;
+mod versions;

@@ -38,12 +38,8 @@ pub(crate) fn running(revision: u32) -> ExperimentResult {
 /// A result of which `errors` of 100 requests failed, judged by the objective of [`LAUNCH`].
 pub(crate) fn ended(revision: u32, errors: u64) -> ExperimentResult {
     let mut result = running(revision);
-    let counted = |value: u64| Metric {
-        kind: MetricKind::Counter,
-        unit: None,
-        description: String::new(),
-        versions: vec![series(value as f64)],
-    };
+    let counted =
+        |value: u64| Metric { kind: MetricKind::Counter, versions: vec![series(value as f64)], ..Metric::default() };
     result.metrics = BTreeMap::from([
         ("http/request-count".to_owned(), counted(100)),
         ("http/error-count".to_owned(), counted(errors)),
@@ -63,6 +59,42 @@ pub(crate) fn ended(revision: u32, errors: u64) -> ExperimentResult {
     result.loops.completed = 1;
     result.ended = Some(moment("2026-01-02T03:04:17.5Z"));
     result.log_line(format!("2026-01-02T03:04:17.500Z experiment succeeded, verdict {verdict}"));
+    result
+}
+
+/// A result of two versions, of which the candidate failed: its two endpoints, and the only one of the baseline.
+pub(crate) fn of_versions() -> ExperimentResult {
+    let mut result = ended(1, 3);
+    let version =
+        |track: &str, version: &str| Version { track: Some(track.to_owned()), version: Some(version.to_owned()) };
+    result.versions = vec![version("baseline", "v1"), version("candidate", "v2")];
+    let of_versions = Metric {
+        kind: MetricKind::Counter,
+        per_version: true,
+        versions: vec![series(0.0), series(3.0)],
+        ..Metric::default()
+    };
+    let of_endpoint = Metric { kind: MetricKind::Counter, versions: vec![series(3.0)], ..Metric::default() };
+    result.metrics = BTreeMap::from([
+        ("http/error-count".to_owned(), of_versions),
+        ("http-new/error-count".to_owned(), of_endpoint),
+    ]);
+    let both = LoadDetails { target: "http://app/new, http://app/newer".to_owned(), ..load(3) };
+    result.load = BTreeMap::from([
+        ("http-old".to_owned(), load(0)),
+        ("http-new".to_owned(), LoadDetails { target: "http://app/new".to_owned(), ..load(3) }),
+        ("http/0".to_owned(), load(0)),
+        ("http/1".to_owned(), both),
+    ]);
+    let inputs = json!({ "SLOs": { "upper": { "http/error-count": 0 } } });
+    let Some(Ok(Task::Assess(inputs))) = Task::parse("assess", &inputs) else {
+        panic!("the inputs of assess are good")
+    };
+    result.slos = assess(&result.metrics, 2, &inputs);
+    (result.verdict, result.verdict_reason) = {
+        let (verdict, reason) = overall(&result.slos);
+        (Some(verdict), reason)
+    };
     result
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use iter8_agent::Histogram;
 use iter8_core::ExperimentResult;
-use iter8_core::metric::{Metric, MetricKind, Observation, Series};
+use iter8_core::metric::{Metric, Observation, Series};
 use iter8_core::result::{LoadSecond, StepStatus, Version};
 use iter8_core::stats::Interval;
 
-use crate::agent::{ended, failed, running};
+use crate::agent::{ended, failed, of_versions, running};
 use crate::legacy::EXPERIMENT;
 use crate::plugin::Plugin;
 
@@ -110,7 +110,7 @@ fn full() -> ExperimentResult {
         series.observe(Observation { loop_number, value, interval, samples: Some(50), ..Observation::default() });
     }
     let (unit, description) = (Some("ms".into()), "a mean".into());
-    let mean = Metric { kind: MetricKind::Gauge, unit, description, versions: vec![series] };
+    let mean = Metric { unit, description, versions: vec![series], ..Metric::default() };
     result.metrics.insert("http/latency-mean".into(), mean);
     result.steps[0].message = "sent 100 requests".into();
     result.notes = vec!["intervals are coarser".into()];
@@ -251,6 +251,31 @@ fn several_versions_stand_side_by_side() {
         "http/error-count - - 3",
     ];
     says(&page(&result), &expected);
+}
+
+#[test]
+fn loads_of_versions_have_their_names_and_the_limits_of_their_own_objectives() {
+    let mut result = of_versions();
+    let (histogram, faults) = (full().load["http"].histogram.clone(), vec!["the generator sent late".to_owned()]);
+    for load in ["http/0", "http/1", "http-new"] {
+        result.load.get_mut(load).unwrap().histogram.clone_from(&histogram);
+    }
+    for version in [0, 1] {
+        let mut slo = result.slos[0].clone();
+        (slo.metric, slo.version, slo.limit) = ("http/latency-p99".to_owned(), Some(version), 7777.0 + version as f64);
+        result.slos.push(slo);
+    }
+    // What is wrong with a version's load is said there, and not again with each of its metrics.
+    let metric = result.metrics.get_mut("http/error-count").unwrap();
+    metric.versions[0].latest.as_mut().unwrap().faults.clone_from(&faults);
+    result.load.get_mut("http/0").unwrap().faults = faults;
+    let page = page(&result);
+    let names = ["Load (http-new)", "Load (http, baseline (v1))", "Load (http, candidate (v2))"];
+    says(&page, &names);
+    says(&page, &["http/error-count", "0 not trusted", "3 100 samples -", "http-new/error-count - - 3"]);
+    assert_eq!(page.matches("the generator sent late").count(), 1);
+    let load = page.split("<h2").find(|part| part.contains(names[1])).unwrap();
+    assert!(load.contains("7777 ms") && !load.contains("7778 ms"), "{load}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 use iter8_testkit::api_server::ApiServer;
 
-use crate::agent::{LAUNCH, ended, failed, running, write, write_text};
+use crate::agent::{LAUNCH, ended, failed, of_versions, running, write, write_text};
 use crate::plugin::Plugin;
 
 fn launched() -> (ApiServer, Plugin) {
@@ -78,6 +78,38 @@ fn json_and_yaml_hold_the_result_as_it_is_stored() {
     assert_eq!(json.json(), serde_json::to_value(&result).unwrap());
     assert_eq!(plugin.run("report -o yaml").code(0).yaml(), [json.json()]);
     assert_eq!(plugin.run("report --outputFormat json"), json);
+}
+
+#[test]
+fn loads_of_versions_are_called_by_their_names_and_said_once() {
+    let (server, plugin) = launched();
+    write(&server, &of_versions());
+    assert_snapshot!(plugin.run("report").stdout.split_once("objectives\n").unwrap().1, @r"
+     Objective              Version         Value  95% interval  Samples  Verdict
+     http/error-count <= 0  baseline (v1)       0             -      100  pass
+     http/error-count <= 0  candidate (v2)      3             -      100  fail
+      fail of candidate (v2): http/error-count is 3, above the limit of 0
+
+    Latest observed values for metrics
+     Metric                baseline (v1)  candidate (v2)  all
+     http/error-count                  0               3    -
+     http-new/error-count              -               -    3
+
+    Load (http-new)
+      Target        http://app/new
+      Requests      100 of 100 in 12.5 s (8/s)
+      Status codes  200 × 97, 500 × 3
+      Error         status 500 × 3 — out of order
+    Load (http, baseline (v1))
+      Target        http://app/get
+      Requests      100 of 100 in 12.5 s (8/s)
+      Status codes  200 × 100
+    Load (http, candidate (v2))
+      Target        http://app/new, http://app/newer
+      Requests      100 of 100 in 12.5 s (8/s)
+      Status codes  200 × 97, 500 × 3
+      Error         status 500 × 3 — out of order
+    ");
 }
 
 #[test]

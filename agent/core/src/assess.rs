@@ -34,7 +34,7 @@ fn judge_all(
     limits
         .flat_map(|(bound, name, limit)| {
             let name = name.parse::<MetricName>().map_or_else(|_| name.clone(), |name| name.to_string());
-            let apart = metrics.get(&name).is_none_or(|metric| metric.versions.len() > 1);
+            let apart = metrics.get(&name).is_none_or(Metric::is_per_version);
             let judged: Vec<Option<usize>> = match versions {
                 0 | 1 => vec![Some(0)],
                 _ if apart => (0..versions).map(Some).collect(),
@@ -234,7 +234,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::metric::{MetricKind, Series};
+    use crate::metric::Series;
     use crate::task::Task;
 
     fn inputs(with: &serde_json::Value) -> Assess {
@@ -248,7 +248,7 @@ mod tests {
         let mut series = Series::default();
         series.observe(observation);
         let unit = name.contains("latency").then(|| "ms".to_owned());
-        let metric = Metric { kind: MetricKind::Gauge, unit, description: String::new(), versions: vec![series] };
+        let metric = Metric { unit, versions: vec![series], ..Metric::default() };
         BTreeMap::from([(name.to_owned(), metric)])
     }
 

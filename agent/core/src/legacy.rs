@@ -205,6 +205,7 @@ impl Reader<'_> {
             kind,
             unit: unit.map(|unit| if unit == "msec" { "ms".to_owned() } else { unit }),
             description: part("description").unwrap_or_default(),
+            per_version: versions > 1,
             versions: vec![Series::default(); versions],
         });
         metric.versions.get_mut(version)

@@ -67,17 +67,18 @@ fn normalised(part: &str, prefix: &str) -> String {
 }
 
 /// How a metric behaves over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MetricKind {
     /// A number of events; grows.
     Counter,
     /// A value that goes up and down.
+    #[default]
     Gauge,
 }
 
 /// One metric over all versions and loops.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
     /// How it behaves.
@@ -88,8 +89,18 @@ pub struct Metric {
     /// What it says, in a sentence.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
-    /// What was observed, one entry for each version of the result, in its order.
+    /// Whether it tells versions apart. One that does not has one entry, for the app as a whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub per_version: bool,
+    /// What was observed, one entry for each version of the result, in its order; versions that came later may have none.
     pub versions: Vec<Series>,
+}
+
+impl Metric {
+    /// Whether it tells versions apart. Results of earlier releases say so by the number of entries alone.
+    pub fn is_per_version(&self) -> bool {
+        self.per_version || self.versions.len() > 1
+    }
 }
 
 /// One metric of one version over the loops.

@@ -52,8 +52,10 @@ impl ExperimentResult {
             kind,
             unit,
             description,
+            per_version: false,
             versions: Vec::new(),
         });
+        metric.per_version |= version.is_some();
         metric.versions.resize_with(count.max(metric.versions.len()), Series::default);
         let observation = Observation { loop_number: self.loops.started, ..observation };
         metric.versions[version.unwrap_or(0)].observe(observation);
@@ -115,5 +117,22 @@ mod tests {
         };
         assert_eq!(latest("prom/errors"), [Some(1.0), Some(2.0)]);
         assert_eq!(latest("http/error-count"), [Some(3.0)]);
+    }
+
+    #[test]
+    fn what_was_measured_of_the_only_version_stays_its_own_when_others_come() {
+        let about = || About { kind: MetricKind::Gauge, unit: None, description: String::new() };
+        let mut result = result();
+        result.number_versions(&[version("candidate", "")]);
+        result.observe(
+            "http/error-count",
+            about(),
+            Some(0),
+            Observation { value: Some(3.0), ..Observation::default() },
+        );
+        result.observe("http-a/error-count", about(), None, Observation { value: Some(3.0), ..Observation::default() });
+        result.number_versions(&[version("baseline", "")]);
+        let apart = |name: &str| result.metrics[name].is_per_version();
+        assert_eq!((apart("http/error-count"), apart("http-a/error-count")), (true, false));
     }
 }

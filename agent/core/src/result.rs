@@ -74,7 +74,7 @@ pub struct ExperimentResult {
     /// Every metric by name.
     #[serde(default)]
     pub metrics: BTreeMap<String, Metric>,
-    /// What the load generator saw, by metrics provider (`http`).
+    /// What the load generator saw, by metrics provider (`http`); of a version with its number in `versions` (`http/0`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub load: BTreeMap<String, LoadDetails>,
     /// SHA-256 of what was fetched for tasks that send no load, by the key that names its URL.
@@ -287,6 +287,18 @@ pub struct LoadError {
     pub first: Vec<String>,
 }
 
+/// The key in [`ExperimentResult::load`] of what was measured by a provider of metrics: of the version with this number, or of
+/// the app as a whole.
+pub fn load_key(provider: &str, version: Option<usize>) -> String {
+    version.map_or_else(|| provider.to_owned(), |version| format!("{provider}/{version}"))
+}
+
+/// What a key of [`load_key`] is made of.
+pub fn load_key_parts(key: &str) -> (&str, Option<usize>) {
+    let parts = key.split_once('/').and_then(|(provider, version)| Some((provider, version.parse().ok()?)));
+    parts.map_or((key, None), |(provider, version)| (provider, Some(version)))
+}
+
 impl ExperimentResult {
     /// The result of an experiment that has not begun.
     pub fn pending(group: &str, namespace: &str, revision: u32, tasks: &[&str]) -> Self {
@@ -438,12 +450,7 @@ mod tests {
         result.steps[0].status = StepStatus::Failed;
         result.metrics.insert(
             "http/request-count".into(),
-            Metric {
-                kind: MetricKind::Counter,
-                unit: None,
-                description: String::new(),
-                versions: vec![Series::default()],
-            },
+            Metric { kind: MetricKind::Counter, versions: vec![Series::default()], ..Metric::default() },
         );
         assert!(result.failed_step().is_some());
         result.begin_loop("2026-01-02T03:05:05Z".parse().unwrap(), &["http", "assess"]);
@@ -460,7 +467,7 @@ mod tests {
         }
         let mut series = Series::default();
         series.observe(Observation { loop_number: 1, value: Some(1.0), ..Observation::default() });
-        let metric = Metric { kind: MetricKind::Gauge, unit: None, description: String::new(), versions: vec![series] };
+        let metric = Metric { versions: vec![series], ..Metric::default() };
         result.metrics.insert("http/latency-mean".into(), metric.clone());
         let second =
             |second| LoadSecond { second, requests: 1, mean_ms: second as f64, max_ms: second as f64, errors: 0 };

@@ -468,6 +468,23 @@ mod tests {
     }
 
     #[test]
+    fn objectives_may_be_on_the_versions_of_endpoints() {
+        let mut values = json!({
+            "tasks": ["grpc", "assess"],
+            "grpc": { "host": "a:1", "call": "p.S.M", "endpoints": { "a": { "track": "baseline" }, "b": { "track": "candidate" } } },
+            "assess": { "SLOs": { "upper": { "grpc-a/error-count": 0, "grpc/error-count": 0, "grpc/latency/p99": 5 } } },
+        });
+        assert_eq!(said(&values), Vec::<String>::new());
+        values["assess"]["SLOs"]["upper"] = json!({ "grpc-c/error-count": 0 });
+        assert_eq!(
+            said(&values),
+            [
+                "`assess.SLOs.upper` has `grpc-c/error-count`, which grpc does not measure: its metrics begin with grpc-a/, grpc-b/, grpc/"
+            ]
+        );
+    }
+
+    #[test]
     fn a_highest_rate_is_measured_by_a_search_alone() {
         for (task, mut values) in [
             ("http", json!({ "tasks": ["http", "assess"], "http": { "url": "http://a" } })),

@@ -86,11 +86,7 @@ pub(crate) struct Circumstances {
 pub(crate) fn certify(report: &Report, circumstances: Circumstances) -> Vec<Fault> {
     let Circumstances { pressure, cpus, connections, streams, is_open } = circumstances;
     let elapsed = report.elapsed;
-    let lag = report.lag.quantile(0.99).filter(|_| report.lag.len() >= LAG_SAMPLES).and_then(|p99| {
-        let response = report.all_responses().quantile(0.99).unwrap_or_default();
-        let limit = LAG_FLOOR.max(response.mul_f64(LAG_SHARE));
-        (p99 > limit).then_some(Fault::Lag { p99, limit })
-    });
+    let lag = report.lag_fault();
     let is_throttled = pressure.throttled > elapsed.mul_f64(THROTTLED_SHARE);
     let throttled = is_throttled.then_some(Fault::Throttled { stopped: pressure.throttled, elapsed });
     // The kernel counts it in hundredths of a second, of which a short run has too few to have a share.
@@ -106,6 +102,17 @@ pub(crate) fn certify(report: &Report, circumstances: Circumstances) -> Vec<Faul
     let is_short = !report.interrupted && dropped as f64 > offered as f64 * DROPPED_SHARE;
     let not_sent = is_short.then_some(Fault::NotSent { dropped, offered });
     [lag, throttled, stolen, full, not_sent].into_iter().flatten().collect()
+}
+
+impl Report {
+    /// Whether the generator sent late by itself, as far as enough requests were sent to say so. For a report that several
+    /// loads were merged into, because each of them may have been too short.
+    pub fn lag_fault(&self) -> Option<Fault> {
+        let p99 = self.lag.quantile(0.99).filter(|_| self.lag.len() >= LAG_SAMPLES)?;
+        let response = self.all_responses().quantile(0.99).unwrap_or_default();
+        let limit = LAG_FLOOR.max(response.mul_f64(LAG_SHARE));
+        (p99 > limit).then_some(Fault::Lag { p99, limit })
+    }
 }
 
 impl fmt::Display for Fault {

@@ -230,6 +230,20 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Takes in what a load saw that was sent after this one. Its seconds come after those that are here, as if it had begun
+    /// with the next full one, and both times count.
+    pub fn append(&mut self, later: &Self) {
+        let width = self.second_width().max(later.second_width());
+        let begin = self.seconds.keys().next_back().map_or(0, |last| last + self.second_width());
+        let begin = begin.max(self.elapsed.as_secs_f64().ceil() as u64).next_multiple_of(width);
+        let elapsed = self.elapsed + later.elapsed;
+        let seconds = later.seconds.iter().map(|(second, counts)| (begin + second, *counts)).collect();
+        self.merge(&Self { seconds, ..later.clone() });
+        self.elapsed = elapsed;
+    }
+}
+
 impl Second {
     fn merge(&mut self, other: &Self) {
         self.completed += other.completed;
@@ -326,7 +340,30 @@ mod tests {
         assert_eq!((detail.count, detail.samples.len()), (10, SAMPLES_MAX));
     }
 
+    #[test]
+    fn a_later_load_comes_after_the_one_before() {
+        let mut report = Report { elapsed: Duration::from_millis(1_500), ..of(&[(0, 0, 5), (0, 1, 7)]) };
+        report.append(&Report { elapsed: Duration::from_millis(2_000), ..of(&[(1, 0, 9), (0, 1, 9), (0, 1, 9)]) });
+        let seconds: Vec<_> = report.seconds.iter().map(|(second, counts)| (*second, counts.completed)).collect();
+        assert_eq!(seconds, [(0, 1), (1, 1), (2, 1), (3, 2)]);
+        assert_eq!((report.elapsed, report.completed, report.error_count()), (Duration::from_millis(3_500), 5, 1));
+    }
+
     proptest! {
+        #[test]
+        fn what_comes_later_is_merged_but_for_its_times(a in calls(), b in calls()) {
+            let (mut merged, mut later) = (of(&a), of(&a));
+            merged.merge(&of(&b));
+            later.append(&of(&b));
+            let sum = |report: &Report| report.seconds.values().fold(Second::default(), |mut sum, second| {
+                sum.merge(second);
+                sum
+            });
+            prop_assert_eq!(sum(&later), sum(&merged));
+            later.seconds.clone_from(&merged.seconds);
+            prop_assert_eq!(later, merged);
+        }
+
         #[test]
         fn merging_shares_is_like_one_run(a in calls(), b in calls()) {
             let mut merged = of(&a);

@@ -8,7 +8,7 @@ use iter8_core::result::{ExperimentResult, LoadDetails, StepStatus};
 use iter8_core::slo::SloResult;
 
 use super::format::Style;
-use super::words::{ALL_VERSIONS, Headline, Tone, columns, judged_version, order, shown_interval};
+use super::words::{ALL_VERSIONS, Headline, Tone, columns, judged_version, load_name, loads, order, shown_interval};
 use crate::table::printable;
 
 /// Draws the whole report.
@@ -153,7 +153,7 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
         let metric = &result.metrics[name];
         let unit = metric.unit.as_deref().map(|unit| format!(" {unit}")).unwrap_or_default();
         let mut row = vec![Cell::new(printable(name))];
-        let apart = columns.len() == 1 || metric.versions.len() > 1;
+        let apart = columns.len() == 1 || metric.is_per_version();
         for (version, _) in &columns {
             if version.is_some() != apart {
                 row.push(right("-"));
@@ -177,8 +177,8 @@ fn metrics(result: &ExperimentResult, style: &Style) -> String {
 
 fn load(result: &ExperimentResult, style: &Style) -> String {
     let mut text = String::new();
-    for (provider, details) in &result.load {
-        text += &title(&format!("Load ({provider})"), style);
+    for (key, details) in loads(result) {
+        text += &title(&format!("Load ({})", printable(&load_name(key, result))), style);
         text += &pairs(&load_rows(details), style);
     }
     text
@@ -280,7 +280,7 @@ fn wrapped(text: &str, width: usize, indent: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use iter8_core::metric::{Metric, MetricKind, Observation, Series};
+    use iter8_core::metric::{Metric, Observation, Series};
     use iter8_core::result::{Phase, Version};
     use iter8_core::stats::Interval;
     use iter8_core::{assess, legacy};
@@ -305,8 +305,7 @@ mod tests {
                 ..Observation::default()
             });
             let unit = name.contains("latency").then(|| "ms".to_owned());
-            let metric = Metric { kind: MetricKind::Gauge, unit, description: String::new(), versions: vec![series] };
-            result.metrics.insert((*name).to_owned(), metric);
+            result.metrics.insert((*name).to_owned(), Metric { unit, versions: vec![series], ..Metric::default() });
         }
         result.load.insert(
             "http".into(),

@@ -1,7 +1,7 @@
 //! How verdicts, versions, metrics and intervals of a result are called and ordered, in whatever form a report has.
 
 use iter8_core::assess::significant;
-use iter8_core::result::{ExperimentResult, Phase, Version};
+use iter8_core::result::{ExperimentResult, LoadDetails, Phase, Version, load_key_parts};
 use iter8_core::slo::SloResult;
 use iter8_core::stats::Interval;
 use iter8_core::{MetricName, Verdict};
@@ -64,7 +64,7 @@ pub(super) fn columns(result: &ExperimentResult) -> Vec<(Option<usize>, String)>
         return vec![(Some(0), "Value".to_owned())];
     }
     let named = result.versions.iter().enumerate().map(|(index, version)| (Some(index), version_name(version, index)));
-    let together = result.metrics.values().any(|metric| metric.versions.len() == 1);
+    let together = result.metrics.values().any(|metric| !metric.is_per_version());
     named.chain(together.then(|| (None, ALL_VERSIONS.to_owned()))).collect()
 }
 
@@ -75,6 +75,23 @@ pub(super) fn version_name(version: &Version, index: usize) -> String {
         (Some(name), None) | (None, Some(name)) => name.clone(),
         (None, None) => format!("version {index}"),
     }
+}
+
+/// The loads with their keys. One that is all that its version has is not shown beside what is measured of the version,
+/// which is the same.
+pub(super) fn loads(result: &ExperimentResult) -> impl Iterator<Item = (&String, &LoadDetails)> {
+    let is_of_version = |key: &str| load_key_parts(key).1.is_some();
+    let again =
+        move |details: &LoadDetails| result.load.iter().any(|(key, other)| is_of_version(key) && other == details);
+    result.load.iter().filter(move |(key, details)| is_of_version(key) || !again(details))
+}
+
+/// What a load is called by its key in a result: its provider, and its version when there are several.
+pub(super) fn load_name(key: &str, result: &ExperimentResult) -> String {
+    let (provider, version) = load_key_parts(key);
+    let named = version.filter(|_| result.versions.len() > 1);
+    let named = named.and_then(|index| Some(version_name(result.versions.get(index)?, index)));
+    named.map_or_else(|| provider.to_owned(), |name| format!("{provider}, {name}"))
 }
 
 /// The version that an objective judges; None for one that does not tell versions apart.

@@ -16,6 +16,7 @@ use serde_json::Value;
 pub use credential::{Credential, Placed};
 
 use credential::is_secret_name;
+use load::Tested;
 
 use crate::schema::{Problem, check, schema_of};
 
@@ -68,8 +69,14 @@ impl Task {
     /// First parts of the names of all metrics that the task measures.
     pub fn providers(&self) -> Vec<String> {
         match self {
-            Self::Http(http) => http.parts().into_iter().map(|part| part.provider).collect(),
-            Self::Grpc(grpc) => grpc.parts().into_iter().map(|part| part.provider).collect(),
+            Self::Http(http) => {
+                let parts = http.parts().into_iter().map(|part| (part.provider, part.load.tested));
+                load_providers(http::PROVIDER, parts)
+            }
+            Self::Grpc(grpc) => {
+                let parts = grpc.parts().into_iter().map(|part| (part.provider, part.calls.tested));
+                load_providers(grpc::PROVIDER, parts)
+            }
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
             Self::CustomMetrics(metrics) => metrics.templates.keys().cloned().collect(),
             Self::Ready(_) | Self::Assess(_) | Self::Slack(_) | Self::Github(_) | Self::Webhook(_) => Vec::new(),
@@ -120,6 +127,15 @@ impl Task {
             _ => None,
         }
     }
+}
+
+/// The first parts of the names of what a load measures: of each endpoint, and of the task when they are of versions.
+fn load_providers(task: &str, parts: impl Iterator<Item = (String, Tested)>) -> Vec<String> {
+    let (mut providers, tested): (Vec<String>, Vec<Tested>) = parts.unzip();
+    if tested.iter().any(|tested| tested.name().is_some()) && !providers.iter().any(|provider| provider == task) {
+        providers.push(task.to_owned());
+    }
+    providers
 }
 
 /// The credentials of those places that have one.

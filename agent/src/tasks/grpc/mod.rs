@@ -8,14 +8,14 @@ mod metadata;
 mod plan;
 mod reflection;
 
-use iter8_core::task::grpc::Grpc;
+use iter8_core::task::grpc::{Grpc, PROVIDER};
 
 use super::load::parts::{self, Manner, Part};
 use super::load::words::named;
 use super::{TaskContext, TaskError};
 
 /// A connection carries many calls.
-const MANNER: Manner = Manner { search: "grpc.search", latency: "latency/", search_connections: 8 };
+const MANNER: Manner = Manner { provider: PROVIDER, search: "grpc.search", latency: "latency/", search_connections: 8 };
 
 pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<String, TaskError> {
     // Before the first call is made, everything that is needed for the last one is there.
@@ -31,6 +31,7 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
             endpoint: part.endpoint,
             weight: part.weight,
             says_connections: part.calls.connections.is_some(),
+            version: part.calls.tested.name(),
             pace: part.calls.pace,
             load,
         });

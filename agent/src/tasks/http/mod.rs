@@ -4,13 +4,14 @@
 mod plan;
 mod vary;
 
-use iter8_core::task::http::Http;
+use iter8_core::task::http::{Http, PROVIDER};
 
 use super::load::parts::{self, Manner, Part};
 use super::load::words::named;
 use super::{TaskContext, TaskError};
 
-const MANNER: Manner = Manner { search: "http.search", latency: "latency-", search_connections: 512 };
+const MANNER: Manner =
+    Manner { provider: PROVIDER, search: "http.search", latency: "latency-", search_connections: 512 };
 
 pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<String, TaskError> {
     // Before the first request is sent, everything that is needed for the last one is there.
@@ -27,6 +28,7 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
             endpoint: part.endpoint,
             weight: part.weight,
             says_connections: part.load.connections.is_some(),
+            version: part.load.tested.name(),
             pace: part.load.pace,
             load,
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use iter8_core::ExperimentResult;
 use iter8_core::metric::{MetricKind, Observation};
 use iter8_core::record::About;
-use iter8_core::result::{LoadDetails, LoadError, LoadSecond};
+use iter8_core::result::{LoadDetails, LoadError, LoadSecond, load_key};
 use iter8_core::stats::{self, Interval};
 use iter8_core::task::load::PERCENTILES;
 use iter8_load::{Histogram, Report, Second};
@@ -16,6 +16,8 @@ use jiff::Timestamp;
 pub(crate) struct Source<'a> {
     /// First part of the names of its metrics.
     pub(crate) provider: &'a str,
+    /// Number of the version that it was sent to, when versions are told apart.
+    pub(crate) version: Option<usize>,
     /// What stands before `mean`, `p99` and so on: `latency-` or `latency/`.
     pub(crate) latency: &'a str,
     /// What was called, without credentials.
@@ -28,7 +30,7 @@ pub(crate) struct Source<'a> {
 
 /// Adds everything that a load measured to the result.
 pub(crate) fn record(result: &mut ExperimentResult, source: &Source<'_>, report: &Report) {
-    let Source { provider, faults, .. } = *source;
+    let Source { provider, version, faults, .. } = *source;
     for measured in measured(report, source, result.confidence) {
         let Measured { name, kind, unit, description, value, interval, samples } = measured;
         let about = About { kind, unit: unit.map(str::to_owned), description };
@@ -40,10 +42,11 @@ pub(crate) fn record(result: &mut ExperimentResult, source: &Source<'_>, report:
             faults: faults.to_vec(),
             ..Observation::default()
         };
-        result.observe(&format!("{provider}/{name}"), about, None, observation);
+        result.observe(&format!("{provider}/{name}"), about, version, observation);
     }
-    let earlier = result.load.get(provider).map(|details| details.histogram.clone()).unwrap_or_default();
-    result.load.insert(provider.to_owned(), details(report, source, &earlier));
+    let key = load_key(provider, version);
+    let earlier = result.load.get(&key).map(|details| details.histogram.clone()).unwrap_or_default();
+    result.load.insert(key, details(report, source, &earlier));
 }
 
 /// The percentiles to report: those that always are, those that were asked for and those that objectives need;
@@ -172,7 +175,8 @@ mod tests {
     use super::*;
 
     fn source(percentiles: &[f64]) -> Source<'_> {
-        Source { provider: "http", latency: "latency-", target: String::new(), percentiles, faults: &[] }
+        let (provider, latency) = ("http", "latency-");
+        Source { provider, version: None, latency, target: String::new(), percentiles, faults: &[] }
     }
 
     #[test]

@@ -8,4 +8,5 @@ pub(super) mod search;
 pub(super) mod source;
 pub(super) mod timing;
 pub(super) mod tls;
+mod versions;
 pub(super) mod words;

@@ -2,21 +2,26 @@
 //! measured. What is sent is the business of each task, sending it that of iter8-load.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use iter8_core::ExperimentResult;
+use iter8_core::result::{Version, load_key};
 use iter8_core::task::load::{Order, Pace, Search};
 use iter8_load::{LoadError, Plan, Progress, Report, Turns};
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::{Source, percentiles, record};
 use super::search::{self, Subject};
+use super::versions::Versions;
 use super::words::{named, said, shown, summary, together};
 use crate::tasks::{TaskContext, TaskError};
 
 /// What is particular to the loads of a task.
 pub(crate) struct Manner {
+    /// First part of the names of its metrics, if it has no endpoints.
+    pub(crate) provider: &'static str,
     /// Key of its search.
     pub(crate) search: &'static str,
     /// What stands before `mean`, `p99` and so on in the names of its metrics: `latency-` or `latency/`.
@@ -33,6 +38,8 @@ pub(crate) struct Part {
     pub(crate) endpoint: Option<String>,
     /// Its share of a load that endpoints have in common.
     pub(crate) weight: u64,
+    /// The version of the app that it is sent to, if one is named.
+    pub(crate) version: Option<Version>,
     /// What is asked of it beside its rate.
     pub(crate) pace: Pace,
     /// Whether its inputs say how many connections there are.
@@ -58,14 +65,30 @@ pub(crate) async fn run(
     manner: &Manner,
     order: Order,
     search: Option<&Search>,
-    context: TaskContext<'_>,
+    mut context: TaskContext<'_>,
 ) -> Result<String, TaskError> {
     if let (Some(settings), [part]) = (search, parts.as_mut_slice()) {
         return highest_rate(settings, part, manner, context).await;
     }
-    match order {
-        Order::Sequence => sequence(&parts, manner, context).await,
-        Order::SideBySide => side_by_side(parts, manner, context).await,
+    if order == Order::SideBySide {
+        share(&mut parts);
+    }
+    let versions = Versions::of(&parts, manner, order, context.result);
+    let mut reports = Vec::new();
+    let ended = match order {
+        Order::Sequence => sequence(&parts, manner, &mut context, &mut reports).await,
+        Order::SideBySide => side_by_side(&parts, manner, &mut context, &mut reports).await,
+    };
+    let is_stopped = matches!(ended, Err(TaskError::Cancelled));
+    versions.keep(&reports, is_stopped, context.experiment, context.result);
+    ended
+}
+
+/// Has all endpoints take turns at one load.
+fn share(parts: &mut [Part]) {
+    let weights: Vec<u64> = parts.iter().map(|part| part.weight).collect();
+    for (part, turns) in parts.iter_mut().zip(Turns::by_weight(&weights)) {
+        part.load.plan.turns = Some(turns);
     }
 }
 
@@ -78,22 +101,29 @@ async fn highest_rate(
     if !part.says_connections {
         part.load.plan.connections = manner.search_connections;
     }
+    let TaskContext { experiment, result, client, namespace, credentials, cancel, progress } = context;
+    let version = part.version.as_ref().and_then(|named| result.number_versions(slice::from_ref(named)).pop());
     let subject = Subject {
         key: manner.search,
         provider: &part.provider,
+        version,
         latency: manner.latency,
         target: &part.load.target,
         pace: &part.pace,
         plan: &part.load.plan,
     };
-    let TaskContext { experiment, result, client, namespace, credentials, cancel, progress } = context;
     let again = TaskContext { experiment, result: &mut *result, client, namespace, credentials, cancel, progress };
     let message = search::run(settings, &subject, again).await?;
-    part.note_fetched(result);
+    part.note_fetched(version, result);
     Ok(message)
 }
 
-async fn sequence(parts: &[Part], manner: &Manner, context: TaskContext<'_>) -> Result<String, TaskError> {
+async fn sequence(
+    parts: &[Part],
+    manner: &Manner,
+    context: &mut TaskContext<'_>,
+    reports: &mut Vec<Report>,
+) -> Result<String, TaskError> {
     let mut messages = Vec::new();
     for part in parts {
         let tell = |progress: Progress| (context.progress)(part.said(shown(&progress)));
@@ -101,10 +131,12 @@ async fn sequence(parts: &[Part], manner: &Manner, context: TaskContext<'_>) -> 
         let report = report.map_err(|error| named(part.endpoint.as_deref(), error.into()))?;
         let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
         part.keep(&report, &faults, manner, &context.experiment.percentiles(&part.provider), context.result);
-        if report.interrupted && context.cancel.is_cancelled() {
+        let is_stopped = report.interrupted && context.cancel.is_cancelled();
+        messages.push(part.said(summary(&report)));
+        reports.push(report);
+        if is_stopped {
             return Err(TaskError::Cancelled);
         }
-        messages.push(part.said(summary(&report)));
     }
     Ok(messages.join("; "))
 }
@@ -130,13 +162,14 @@ async fn measure(
     }
 }
 
-/// All endpoints take turns at one load. What is wrong with one measurement is wrong with all: they share a generator, and
+/// Runs all loads at the same time. What is wrong with one measurement is wrong with all: they share a generator, and
 /// are there to be compared.
-async fn side_by_side(mut parts: Vec<Part>, manner: &Manner, context: TaskContext<'_>) -> Result<String, TaskError> {
-    let weights: Vec<u64> = parts.iter().map(|part| part.weight).collect();
-    for (part, turns) in parts.iter_mut().zip(Turns::by_weight(&weights)) {
-        part.load.plan.turns = Some(turns);
-    }
+async fn side_by_side(
+    parts: &[Part],
+    manner: &Manner,
+    context: &mut TaskContext<'_>,
+    reports: &mut Vec<Report>,
+) -> Result<String, TaskError> {
     let plans: Vec<Plan> = parts.iter().map(|part| part.load.plan.clone()).collect();
     let far = Mutex::new(vec![Progress::default(); plans.len()]);
     let tell = |index: usize, progress: Progress| {
@@ -144,20 +177,22 @@ async fn side_by_side(mut parts: Vec<Part>, manner: &Manner, context: TaskContex
         far[index] = progress;
         (context.progress)(shown(&together(&far)));
     };
-    let reports = iter8_load::run_all(&plans, context.cancel, &tell).await;
-    let reports = reports.map_err(|(index, error)| named(parts[index].endpoint.as_deref(), error.into()))?;
-    let mut faults = Vec::new();
-    for (part, report) in parts.iter().zip(&reports) {
-        faults.extend(report.faults.iter().map(|fault| part.said(fault.to_string())));
-    }
-    for (part, report) in parts.iter().zip(&reports) {
+    let sent = iter8_load::run_all(&plans, context.cancel, &tell).await;
+    *reports = sent.map_err(|(index, error)| named(parts[index].endpoint.as_deref(), error.into()))?;
+    let faults = faults_of(parts.iter().zip(reports.iter()));
+    for (part, report) in parts.iter().zip(reports.iter()) {
         part.keep(report, &faults, manner, &context.experiment.percentiles(&part.provider), context.result);
     }
     if reports.iter().any(|report| report.interrupted) {
         return Err(TaskError::Cancelled);
     }
-    let messages = parts.iter().zip(&reports).map(|(part, report)| part.said(summary(report)));
+    let messages = parts.iter().zip(reports.iter()).map(|(part, report)| part.said(summary(report)));
     Ok(messages.collect::<Vec<_>>().join("; "))
+}
+
+/// What is wrong with measurements, each with the name of its endpoint.
+pub(super) fn faults_of<'a>(loads: impl Iterator<Item = (&'a Part, &'a Report)>) -> Vec<String> {
+    loads.flat_map(|(part, report)| report.faults.iter().map(|fault| part.said(fault.to_string()))).collect()
 }
 
 impl Part {
@@ -165,22 +200,26 @@ impl Part {
         said(self.endpoint.as_deref(), text)
     }
 
-    /// Adds what the load measured to the result.
+    /// Adds what the load measured to the result, unless it is all that is measured of its version.
     fn keep(&self, report: &Report, faults: &[String], manner: &Manner, needed: &[f64], result: &mut ExperimentResult) {
+        if self.endpoint.is_none() && self.version.is_some() {
+            return;
+        }
         let asked = self.pace.percentiles.iter().map(|percentile| percentile.0);
         let source = Source {
             provider: &self.provider,
+            version: None,
             latency: manner.latency,
             target: self.load.target.clone(),
             percentiles: &percentiles(asked, needed),
             faults,
         };
         record(result, &source, report);
-        self.note_fetched(result);
+        self.note_fetched(None, result);
     }
 
-    fn note_fetched(&self, result: &mut ExperimentResult) {
-        if let Some(details) = result.load.get_mut(&self.provider) {
+    fn note_fetched(&self, version: Option<usize>, result: &mut ExperimentResult) {
+        if let Some(details) = result.load.get_mut(&load_key(&self.provider, version)) {
             details.fetched.clone_from(&self.load.fetched);
         }
     }

@@ -28,6 +28,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) key: &'static str,
     /// First part of the names of the metrics.
     pub(crate) provider: &'a str,
+    /// Number of the version that is called, when versions are told apart.
+    pub(crate) version: Option<usize>,
     /// What stands before `mean`, `p99` and so on.
     pub(crate) latency: &'a str,
     /// What is called, without credentials.
@@ -42,6 +44,8 @@ pub(crate) struct Subject<'a> {
 struct Judge<'a> {
     /// First part of the names of the metrics.
     provider: &'a str,
+    /// Number of the version that is called, when versions are told apart.
+    version: Option<usize>,
     /// What stands before `mean`, `p99` and so on.
     latency: &'a str,
     /// What is called, without credentials.
@@ -58,7 +62,7 @@ pub(crate) async fn run(
     subject: &Subject<'_>,
     context: TaskContext<'_>,
 ) -> Result<String, TaskError> {
-    let Subject { key, provider, latency, target, pace, plan } = *subject;
+    let Subject { key, provider, version, latency, target, pace, plan } = *subject;
     let mut objectives = context.experiment.objectives_on(provider, MAX_RATE_METRIC);
     if settings.slos.is_some() {
         objectives.slos.clone_from(&settings.slos);
@@ -74,7 +78,8 @@ pub(crate) async fn run(
     let needed = objectives.metrics().filter_map(|name| name.parse::<MetricName>().ok()?.percentile());
     let needed: Vec<f64> = needed.chain(context.experiment.percentiles(provider)).collect();
     let percentiles = percentiles(asked, &needed);
-    let judge = Judge { provider, latency, target: target.to_owned(), percentiles: &percentiles, objectives };
+    let target = target.to_owned();
+    let judge = Judge { provider, version, latency, target, percentiles: &percentiles, objectives };
     let send = async |rate: f64, length: Duration, is_first: bool| {
         let plan = probe(plan, rate, length, is_first);
         Ok(iter8_load::run(&plan, context.cancel, &|_| {}).await?)
@@ -147,7 +152,7 @@ async fn search(
         record(result, &judge.source(&faults), report);
     }
     let found = settings.found(&probes, is_out_of_time);
-    observe(result, judge.provider, &found);
+    observe(result, judge, &found);
     let Found { rate, reason, .. } = found;
     let rate = assess::significant(rate, 4);
     Ok(format!("the objectives hold up to {rate} requests a second: {reason} ({} rates tried)", probes.len()))
@@ -170,7 +175,7 @@ fn said(probes: &[Probe], rate: f64) -> String {
 }
 
 /// Adds the rate that was found to the result.
-fn observe(result: &mut ExperimentResult, provider: &str, found: &Found) {
+fn observe(result: &mut ExperimentResult, judge: &Judge<'_>, found: &Found) {
     let about = About {
         kind: MetricKind::Gauge,
         unit: Some("/s".to_owned()),
@@ -184,13 +189,14 @@ fn observe(result: &mut ExperimentResult, provider: &str, found: &Found) {
         faults: found.fault.iter().cloned().collect(),
         ..Observation::default()
     };
-    result.observe(&format!("{provider}/{MAX_RATE_METRIC}"), about, None, observation);
+    result.observe(&format!("{}/{MAX_RATE_METRIC}", judge.provider), about, judge.version, observation);
 }
 
 impl Judge<'_> {
     fn source<'a>(&'a self, faults: &'a [String]) -> Source<'a> {
         Source {
             provider: self.provider,
+            version: self.version,
             latency: self.latency,
             target: self.target.clone(),
             percentiles: self.percentiles,
@@ -203,7 +209,7 @@ impl Judge<'_> {
         let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
         let mut scratch = ExperimentResult::pending("", "", 1, &[]);
         scratch.confidence = confidence;
-        record(&mut scratch, &self.source(&faults), report);
+        record(&mut scratch, &Source { version: None, ..self.source(&faults) }, report);
         let (verdict, reason) = assess::overall(&assess::assess(&scratch.metrics, 1, &self.objectives));
         match (verdict, faults.first()) {
             // A generator in trouble says nothing of the target, whatever objectives there are.

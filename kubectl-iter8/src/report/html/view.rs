@@ -3,7 +3,7 @@
 use iter8_agent::Histogram;
 use iter8_core::MetricName;
 use iter8_core::assess::{distinct, significant};
-use iter8_core::result::{ExperimentResult, LoadDetails, StepResult, StepStatus};
+use iter8_core::result::{ExperimentResult, LoadDetails, StepResult, StepStatus, load_key, load_key_parts};
 use iter8_core::slo::SloResult;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::charts::{self, Chart, Gauge};
 use crate::report::text::{load_rows, summary_rows};
 use crate::report::words::{
-    ALL_VERSIONS, Headline, Tone, columns, judged_version, order, shown_interval, version_name,
+    ALL_VERSIONS, Headline, Tone, columns, judged_version, load_name, loads, order, shown_interval, version_name,
 };
 
 /// What stands where nothing was measured.
@@ -86,7 +86,7 @@ struct Cell {
 
 #[derive(Serialize)]
 struct Load {
-    provider: String,
+    name: String,
     rows: Vec<(String, String)>,
     faults: Vec<String>,
     charts: Vec<Chart>,
@@ -127,7 +127,7 @@ impl View {
             objectives: result.slos.iter().map(|slo| Objective::of(slo, result)).collect(),
             columns: columns(result).into_iter().map(|(_, name)| name).collect(),
             metrics: metrics(result),
-            loads: result.load.iter().map(|(provider, details)| Load::of(provider, details, result)).collect(),
+            loads: loads(result).map(|(key, details)| Load::of(key, details, result)).collect(),
             log: result.log.clone(),
         }
     }
@@ -214,7 +214,7 @@ fn metrics(result: &ExperimentResult) -> Vec<MetricRow> {
     names.sort_by(|a, b| order(a).partial_cmp(&order(b)).unwrap_or(std::cmp::Ordering::Equal));
     let row = |name: &String| {
         let metric = &result.metrics[name];
-        let apart = columns.len() == 1 || metric.versions.len() > 1;
+        let apart = columns.len() == 1 || metric.is_per_version();
         let cell = |version: Option<usize>| {
             if version.is_some() != apart {
                 return Cell { value: NOTHING.to_owned(), ..Cell::default() };
@@ -224,13 +224,14 @@ fn metrics(result: &ExperimentResult) -> Vec<MetricRow> {
             let value = latest.and_then(|latest| latest.value);
             let shown = value.map(|value| format!("{}{}", significant(value, 3), unit(metric.unit.as_deref())));
             let interval = latest.and_then(|latest| latest.interval);
+            let of = version.filter(|_| metric.is_per_version());
             Cell {
                 value: shown.unwrap_or_else(|| UNAVAILABLE.to_owned()),
                 interval: interval.map(|interval| shown_interval(Some(interval))),
                 samples: latest.and_then(|latest| latest.samples),
                 source: latest.and_then(|latest| latest.source.clone()),
                 distrusted: latest.is_some_and(|latest| !latest.faults.is_empty()),
-                faults: latest.map(|latest| untold(&latest.faults, name, result)).unwrap_or_default(),
+                faults: latest.map(|latest| untold(&latest.faults, name, of, result)).unwrap_or_default(),
                 history: series.and_then(|series| charts::sparkline(&series.history)),
             }
         };
@@ -241,13 +242,14 @@ fn metrics(result: &ExperimentResult) -> Vec<MetricRow> {
 }
 
 /// The faults that the load behind the metric does not tell already.
-fn untold(faults: &[String], metric: &str, result: &ExperimentResult) -> Vec<String> {
-    let load = metric.split_once('/').and_then(|(provider, _)| result.load.get(provider));
+fn untold(faults: &[String], metric: &str, version: Option<usize>, result: &ExperimentResult) -> Vec<String> {
+    let load = metric.split_once('/').and_then(|(provider, _)| result.load.get(&load_key(provider, version)));
     faults.iter().filter(|fault| !load.is_some_and(|load| load.faults.contains(fault))).cloned().collect()
 }
 
 impl Load {
-    fn of(provider: &str, details: &LoadDetails, result: &ExperimentResult) -> Self {
+    fn of(key: &str, details: &LoadDetails, result: &ExperimentResult) -> Self {
+        let (provider, version) = load_key_parts(key);
         // What has a table or a box of its own.
         let apart = ["Status codes", "Error", "Not trusted"];
         let rows = load_rows(details).into_iter().filter(|(name, _)| !apart.contains(name));
@@ -255,7 +257,8 @@ impl Load {
         rows.extend(details.fetched.iter().map(|(key, digest)| (format!("SHA-256 of {key}"), digest.clone())));
         let is_latency = |slo: &&SloResult| {
             let name = slo.metric.parse::<MetricName>().ok();
-            name.is_some_and(|name| name.provider == provider && name.name.starts_with("latency"))
+            let is_of_version = result.versions.len() < 2 || slo.version == version;
+            is_of_version && name.is_some_and(|name| name.provider == provider && name.name.starts_with("latency"))
         };
         let objectives: Vec<&SloResult> = result.slos.iter().filter(is_latency).collect();
         // A histogram that cannot be read is a chart less, not a report less.
@@ -271,7 +274,7 @@ impl Load {
         let codes = http.chain(details.grpc_codes.iter().map(|(code, count)| (code.clone(), *count)));
         let share = |count: u64| 100.0 * count as f64 / details.completed.max(1) as f64;
         Self {
-            provider: provider.to_owned(),
+            name: load_name(key, result),
             rows,
             faults: details.faults.clone(),
             charts: [latencies, rates, over_time].into_iter().flatten().collect(),

@@ -8,7 +8,8 @@ use super::{Calls, Grpc, PROVIDER, ScheduleKind, is_on};
 use crate::scalar::{Count, Flag, Real};
 use crate::schema::Problem;
 use crate::task::load::{
-    MAX_CONNECTIONS, MAX_RATE, Order, Share, Tls, header_problems, id_problem, is_fetched, order_problems,
+    Claim, MAX_CONNECTIONS, MAX_RATE, Order, Share, Tls, header_problems, id_problem, is_fetched, order_problems,
+    version_problems,
 };
 
 impl Grpc {
@@ -20,6 +21,7 @@ impl Grpc {
             problems.extend(endpoint.calls.keys().into_iter().map(|problem| problem.under(&place)));
         }
         problems.extend(self.order_problems());
+        problems.extend(self.version_problems());
         let search = self
             .search
             .iter()
@@ -43,6 +45,13 @@ impl Grpc {
             }
         }
         problems
+    }
+
+    fn version_problems(&self) -> Vec<Problem> {
+        let parts = self.parts();
+        let pairs = self.endpoints.iter().zip(&parts);
+        let claims = pairs.map(|((id, own), all)| Claim { id, own: &own.calls.tested, all: &all.calls.tested });
+        version_problems(&self.common.tested, &claims.collect::<Vec<_>>())
     }
 
     fn order_problems(&self) -> Vec<Problem> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::credential::Credential;
-use super::load::{self, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tls};
+use super::load::{self, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tested, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -211,6 +211,9 @@ pub struct Calls {
     /// When calls are made.
     #[serde(flatten)]
     pub pace: Pace,
+    /// Which version of the app gets them.
+    #[serde(flatten)]
+    pub tested: Tested,
     /// Keys of ghz that mean nothing here.
     #[serde(flatten)]
     pub without_effect: WithoutEffect,
@@ -332,7 +335,7 @@ pub enum LoadBalancing {
     RoundRobin,
 }
 
-/// Provider of the metrics, the first part of their names, unless there are endpoints.
+/// Provider of the metrics, the first part of their names; of endpoints only when they are of named versions.
 pub const PROVIDER: &str = "grpc";
 /// Names of the metrics after the provider, beside the percentiles `latency/pX`. The last one is that of a search.
 pub const METRICS: [&str; 8] = [

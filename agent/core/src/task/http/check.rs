@@ -4,7 +4,8 @@ use super::{Http, Load, PROVIDER};
 use crate::scalar::{Count, Flag};
 use crate::schema::Problem;
 use crate::task::load::{
-    MAX_CONNECTIONS, Order, Share, Tls, header_problems, id_problem, is_fetched, is_token, order_problems, rate_problem,
+    Claim, MAX_CONNECTIONS, Order, Share, Tls, header_problems, id_problem, is_fetched, is_token, order_problems,
+    rate_problem, version_problems,
 };
 
 impl Http {
@@ -16,6 +17,7 @@ impl Http {
             problems.extend(endpoint.load.keys().into_iter().map(|problem| problem.under(&place)));
         }
         problems.extend(self.order_problems());
+        problems.extend(self.version_problems());
         problems.extend(self.search_problems());
         let own = self.common.contradictions();
         if !own.is_empty() {
@@ -40,6 +42,13 @@ impl Http {
         let mut keys = self.common.keys_of_time();
         keys.retain(|key| !key.starts_with("warmup") && !["arrivals", "seed"].contains(key));
         search.problems(PROVIDER, !self.endpoints.is_empty(), &keys)
+    }
+
+    fn version_problems(&self) -> Vec<Problem> {
+        let parts = self.parts();
+        let pairs = self.endpoints.iter().zip(&parts);
+        let claims = pairs.map(|((id, own), all)| Claim { id, own: &own.load.tested, all: &all.load.tested });
+        version_problems(&self.common.tested, &claims.collect::<Vec<_>>())
     }
 
     fn order_problems(&self) -> Vec<Problem> {

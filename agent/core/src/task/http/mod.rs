@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::credential::Credential;
-use super::load::{self, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Timing, Tls};
+use super::load::{self, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Tested, Timing, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -120,6 +120,9 @@ pub struct Load {
     /// When requests are sent.
     #[serde(flatten)]
     pub pace: Pace,
+    /// Which version of the app gets them.
+    #[serde(flatten)]
+    pub tested: Tested,
 }
 
 /// Status codes from `lower` to `upper`, both included; an end that is not given is open.
@@ -134,7 +137,7 @@ pub struct ErrorRange {
     pub upper: Option<Count>,
 }
 
-/// Provider of the metrics, the first part of their names, unless there are endpoints.
+/// Provider of the metrics, the first part of their names; of endpoints only when they are of named versions.
 pub const PROVIDER: &str = "http";
 /// Names of the metrics after the provider, beside the percentiles `latency-pX`. The last one is that of a search.
 pub const METRICS: [&str; 8] = [

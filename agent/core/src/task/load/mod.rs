@@ -7,6 +7,7 @@ mod headers;
 mod pace;
 mod schedule;
 mod search;
+mod tested;
 mod tls;
 
 pub use endpoints::{Excludes, Order, Share, id_problem, order_problems, over};
@@ -14,6 +15,7 @@ pub use headers::{header_problems, is_fetched, is_token};
 pub use pace::{ArrivalKind, Arrivals, Level, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
 pub use search::{Found, Outcome, Probe, Search};
+pub use tested::{Claim, Tested, version_problems};
 pub(crate) use tls::is_object_name;
 pub use tls::{Pem, Tls};
 

@@ -111,7 +111,7 @@ fn insights(result: &ExperimentResult, is_assessed: bool) -> Value {
     let values = |version: usize| -> Map<String, Value> {
         let latest = result.metrics.iter().filter_map(|(name, metric)| {
             // A metric that does not tell versions apart holds for each.
-            let series = metric.versions.get(version).or_else(|| metric.versions.first())?;
+            let series = metric.versions.get(if metric.is_per_version() { version } else { 0 })?;
             Some((name.clone(), json!([series.latest.as_ref()?.value?])))
         });
         latest.collect()
@@ -146,4 +146,26 @@ fn of_bound(result: &ExperimentResult, bound: Bound, versions: usize) -> (Vec<Va
     }
     let objectives = satisfied.iter().map(|(metric, (limit, _))| json!({ "metric": metric, "limit": limit }));
     (objectives.collect(), satisfied.values().map(|(_, holds)| holds.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metric::{Metric, Observation, Series};
+    use crate::result::Version;
+
+    #[test]
+    fn a_version_has_its_own_values_and_those_of_the_whole_app() {
+        let mut result = ExperimentResult::pending("web", "shop", 1, &["http"]);
+        result.versions = vec![Version::default(), Version::default()];
+        let mut series = Series::default();
+        series.observe(Observation { value: Some(5.0), ..Observation::default() });
+        let whole = Metric { versions: vec![series], ..Metric::default() };
+        result.metrics.insert("http/error-count".to_owned(), Metric { per_version: true, ..whole.clone() });
+        result.metrics.insert("http-a/error-count".to_owned(), whole);
+        assert_eq!(
+            insights(&result, false)["nonHistMetricValues"],
+            json!([{ "http/error-count": [5.0], "http-a/error-count": [5.0] }, { "http-a/error-count": [5.0] }])
+        );
+    }
 }
