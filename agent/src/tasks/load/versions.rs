@@ -95,3 +95,84 @@ impl<'a> Versions<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use iter8_core::task::load::Pace;
+    use iter8_load::{Arrivals, Limit, Plan, Share, Target};
+
+    use super::super::parts::Planned;
+    use super::*;
+
+    const MANNER: Manner =
+        Manner { provider: "http", search: "http.search", latency: "latency-", search_connections: 1 };
+
+    fn part(endpoint: &str, track: &str) -> Part {
+        let plan = Plan {
+            target: Target::get("http://a".parse().unwrap()),
+            arrivals: Arrivals::Closed,
+            turns: None,
+            limit: Limit::Requests(60),
+            warmup: None,
+            connections: 1,
+            streams: 1,
+            timeout: Duration::from_secs(1),
+            error_ranges: Vec::new(),
+            allow_initial_errors: false,
+            share: Share::WHOLE,
+        };
+        Part {
+            provider: format!("http-{endpoint}"),
+            endpoint: Some(endpoint.to_owned()),
+            weight: 1,
+            version: Some(Version { version: None, track: Some(track.to_owned()) }),
+            pace: Pace::default(),
+            says_connections: false,
+            load: Planned { plan, target: String::new(), fetched: BTreeMap::new(), most: None },
+        }
+    }
+
+    /// What sixty requests saw that were sent so late.
+    fn late(by: Duration) -> Report {
+        let mut report = Report { completed: 60, ..Report::default() };
+        (0..60).for_each(|_| report.lag.record(by));
+        report
+    }
+
+    #[test]
+    fn lateness_that_no_endpoint_had_the_requests_to_show_is_found_in_its_version() {
+        let experiment = Experiment::parse("spec: [{task: assess}]").unwrap();
+        let (slow, quick) = (late(Duration::from_secs(1)), late(Duration::ZERO));
+        assert_eq!(slow.lag_fault(), None);
+        let parts = [part("a", "baseline"), part("b", "baseline"), part("c", "candidate"), part("d", "candidate")];
+        let reports = [slow.clone(), slow, quick.clone(), quick];
+        for order in [Order::Sequence, Order::SideBySide] {
+            let mut result = ExperimentResult::pending("web", "", 1, &["http"]);
+            Versions::of(&parts, &MANNER, order, &mut result).keep(&reports, false, &experiment, &mut result);
+            let faults = |load: &str| result.load[load].faults.clone();
+            assert!(faults("http/0").len() == 1 && faults("http/0")[0].contains("sent late"), "{:?}", result.load);
+            assert_eq!(faults("http/1"), Vec::<String>::new());
+            let latest = |version: usize| result.metrics["http/error-rate"].versions[version].latest.clone().unwrap();
+            assert_eq!((latest(0).faults, latest(1).faults), (faults("http/0"), faults("http/1")));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_only_endpoint_of_a_version_needs_no_name() {
+        let experiment = Experiment::parse("spec: [{task: assess}]").unwrap();
+        let spoilt = Report { faults: vec![Fault::NotSent { dropped: 5, offered: 60 }], ..Report::default() };
+        let parts = [part("a", "baseline"), part("b", "candidate"), part("c", "candidate")];
+        let mut result = ExperimentResult::pending("web", "", 1, &["http"]);
+        let versions = Versions::of(&parts, &MANNER, Order::Sequence, &mut result);
+        versions.keep(&[spoilt.clone(), spoilt, Report::default()], false, &experiment, &mut result);
+        let first = |load: &str| result.load[load].faults[0].clone();
+        assert!(
+            first("http/0").starts_with("5 of 60") && first("http/1").starts_with("b: 5 of 60"),
+            "{:?}",
+            result.load
+        );
+    }
+}

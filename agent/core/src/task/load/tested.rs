@@ -12,7 +12,7 @@ use crate::schema::Problem;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Tested {
     /// The version of the app that is tested, as in the label app.kubernetes.io/version. With it or `track` the metrics of
-    /// the task are those of this version, over all its endpoints.
+    /// the task are told apart by versions, each over all its endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Text>,
     /// What that version is in the experiment, such as baseline or candidate.
