@@ -59,7 +59,7 @@ fn a_key_that_nobody_knows() {
     ");
     assert_snapshot!(launch("bananas=5"), @"
     ------- stderr -------
-    error: invalid values: `bananas` is not a known key; known are tasks, runner, cronjobSchedule, ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, run, image, iter8Image, majorMinor, imagePullPolicy, imagePullSecrets, logLevel, resources, serviceAccountName, securityContext, podLabels, podAnnotations, nodeSelector, tolerations, affinity, priorityClassName, ttlSecondsAfterFinished, activeDeadlineSeconds, global
+    error: invalid values: `bananas` is not a known key; known are tasks, runner, cronjobSchedule, ready, http, grpc, custommetrics, abnmetrics, assess, slack, github, webhook, run, trigger, image, iter8Image, majorMinor, imagePullPolicy, imagePullSecrets, logLevel, resources, serviceAccountName, securityContext, podLabels, podAnnotations, nodeSelector, tolerations, affinity, priorityClassName, ttlSecondsAfterFinished, activeDeadlineSeconds, global
     [exit code 2]
     ");
 }
