@@ -11,23 +11,27 @@ use crate::http2;
 use crate::plan::Plan;
 use crate::redirect::{self, HOPS_MAX};
 use crate::report::ErrorKind;
-use crate::target::{Message, Protocol, Target, Tls, Vary};
+use crate::target::{Message, Protocol, Target, Tls};
+use crate::vary::{Places, Varied, Vary};
 use url::Url;
 
 /// The request of a load, prepared for its protocol.
 pub(crate) enum Requests {
     Http1(http1::Prepared),
-    Http2(Box<http2::Prepared>),
     /// Those that differ from one to the next, or that follow redirects.
     Special(Box<Special>),
+    Http2(Box<http2::Prepared>),
+    /// Those that differ from one to the next.
+    Varying(Box<http2::Varying>),
     Grpc(Box<grpc::Prepared>),
 }
 
-/// Requests that take more than sending the same bytes.
+/// Requests of HTTP/1.1 that take more than sending the same bytes.
 pub(crate) struct Special {
-    message: Message,
+    pattern: http1::Pattern,
     vary: Option<Vary>,
-    http2: bool,
+    /// What the pattern was made of: what a redirect leads to is made of it too.
+    message: Message,
     /// Where redirects begin, with whom they lead to trusted like the target.
     follow: Option<Target>,
 }
@@ -35,6 +39,8 @@ pub(crate) struct Special {
 /// What carries the requests of a lane.
 pub(crate) enum Carrier {
     Http1(Http1),
+    /// A connection of its own for what is special.
+    Special(Writer),
     /// Streams of a session, one after another.
     Http2(http2::Link),
     /// Calls over streams of a session, one after another.
@@ -49,6 +55,14 @@ pub(crate) struct Http1 {
     dialed: u64,
     /// Whether the first was reported.
     is_known: bool,
+}
+
+/// A connection of its own, with room to write each request in.
+#[derive(Default)]
+pub(crate) struct Writer {
+    http1: Http1,
+    varied: Varied,
+    request: http1::Prepared,
 }
 
 /// Carries one request after another. Each protocol does so by a type of its own, because the call of a lane is moved
@@ -95,9 +109,9 @@ impl Means {
     pub(crate) fn carrier(&self, number: usize, plan: &Plan) -> Carrier {
         let link = || self.sessions.link(number % (plan.connections as usize).max(1));
         match &*self.requests {
-            Requests::Special(special) if special.http2 => Carrier::Http2(link()),
-            Requests::Http1(_) | Requests::Special(_) => Carrier::Http1(Http1::default()),
-            Requests::Http2(_) => Carrier::Http2(link()),
+            Requests::Http1(_) => Carrier::Http1(Http1::default()),
+            Requests::Special(_) => Carrier::Special(Writer::default()),
+            Requests::Http2(_) | Requests::Varying(_) => Carrier::Http2(link()),
             Requests::Grpc(_) => Carrier::Grpc(grpc::Caller::new(link(), plan.share.numbered(number as u64))),
         }
     }
@@ -111,16 +125,19 @@ impl Requests {
     pub(crate) fn new(plan: &Plan) -> Result<Self, String> {
         let message = plan.target.message()?;
         let target = &plan.target;
-        let is_special = target.vary.is_some() || target.follow_redirects;
-        if let (true, Protocol::Http1 | Protocol::Http2) = (is_special, &target.protocol) {
-            let http2 = matches!(target.protocol, Protocol::Http2);
-            let follow = target.follow_redirects.then(|| target.clone());
-            return Ok(Self::Special(Box::new(Special { message, vary: target.vary.clone(), http2, follow })));
-        }
-        match &plan.target.protocol {
-            Protocol::Http1 => Ok(Self::Http1(http1::Prepared::new(&message))),
-            Protocol::Http2 => Ok(Self::Http2(Box::new(http2::Prepared::new(&message)))),
-            Protocol::Grpc(call) => Ok(Self::Grpc(Box::new(grpc::Prepared::new(&message, call, plan.timeout)?))),
+        match (&target.protocol, &target.vary) {
+            (Protocol::Http1, None) if !target.follow_redirects => Ok(Self::Http1(http1::Prepared::new(&message))),
+            (Protocol::Http1, vary) => Ok(Self::Special(Box::new(Special {
+                pattern: http1::Pattern::new(&message, vary.as_ref().map(Vary::places).unwrap_or(&Places::default())),
+                vary: vary.clone(),
+                message,
+                follow: target.follow_redirects.then(|| target.clone()),
+            }))),
+            (Protocol::Http2, None) => Ok(Self::Http2(Box::new(http2::Prepared::new(&message)))),
+            (Protocol::Http2, Some(vary)) => {
+                Ok(Self::Varying(Box::new(http2::Varying { message, vary: vary.clone() })))
+            }
+            (Protocol::Grpc(call), _) => Ok(Self::Grpc(Box::new(grpc::Prepared::new(&message, call, plan.timeout)?))),
         }
     }
 }
@@ -129,25 +146,16 @@ impl Carry for Http1 {
     async fn call(
         &mut self,
         means: &Means,
-        number: u64,
+        _: u64,
         now: Instant,
         rested: bool,
         is_error: &impl Fn(u16) -> bool,
     ) -> Result<Answer, CallError> {
-        let Self { connection, dialed, .. } = self;
-        if rested
-            && let Some(current) = connection
-            && !current.is_alive(&means.scratch).await
-        {
-            *connection = None;
-        }
         match &*means.requests {
-            Requests::Http1(request) => call_http1(connection, dialed, means, request, now, is_error).await,
-            // In a box, so that calls which are nothing special are no larger for it.
-            Requests::Special(special) => {
-                Box::pin(special.call_http1(connection, dialed, means, number, now, is_error)).await
+            Requests::Http1(request) => self.send(means, request, now, rested, is_error).await,
+            Requests::Special(_) | Requests::Http2(_) | Requests::Varying(_) | Requests::Grpc(_) => {
+                Err(CallError::without_detail(ErrorKind::Protocol))
             }
-            Requests::Http2(_) | Requests::Grpc(_) => Err(CallError::without_detail(ErrorKind::Protocol)),
         }
     }
 
@@ -162,6 +170,46 @@ impl Carry for Http1 {
     }
 }
 
+impl Carry for Writer {
+    async fn call(
+        &mut self,
+        means: &Means,
+        number: u64,
+        now: Instant,
+        rested: bool,
+        is_error: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError> {
+        let Self { http1, varied, request } = self;
+        match &*means.requests {
+            Requests::Special(special) => {
+                special.write(number, varied, request).map_err(impossible)?;
+                let mut answer = http1.send(means, request, now, rested, is_error).await?;
+                if let Some(target) = &special.follow
+                    && answer.location.is_some()
+                {
+                    let message = special.message(varied).map_err(impossible)?;
+                    // In a box, because it is rare and would make every call as large.
+                    answer = Box::pin(follow(target, message, answer, http1, means, is_error)).await?;
+                }
+                self.rest();
+                Ok(answer)
+            }
+            Requests::Http1(_) | Requests::Http2(_) | Requests::Varying(_) | Requests::Grpc(_) => {
+                Err(CallError::without_detail(ErrorKind::Protocol))
+            }
+        }
+    }
+
+    fn reset(&mut self, means: &Means) {
+        self.http1.reset(means);
+        self.rest();
+    }
+
+    fn take_reconnects(&mut self) -> u64 {
+        self.http1.take_reconnects()
+    }
+}
+
 impl Carry for http2::Link {
     async fn call(
         &mut self,
@@ -173,11 +221,13 @@ impl Carry for http2::Link {
     ) -> Result<Answer, CallError> {
         match &*means.requests {
             Requests::Http2(request) => request.call(self, &means.dialer, is_error).await,
-            Requests::Special(special) => {
-                let request = http2::Prepared::new(&special.message(number)?);
+            Requests::Varying(varying) => {
+                let request = varying.prepared(number).map_err(impossible)?;
                 Box::pin(request.call(self, &means.dialer, is_error)).await
             }
-            Requests::Http1(_) | Requests::Grpc(_) => Err(CallError::without_detail(ErrorKind::Protocol)),
+            Requests::Http1(_) | Requests::Special(_) | Requests::Grpc(_) => {
+                Err(CallError::without_detail(ErrorKind::Protocol))
+            }
         }
     }
 
@@ -197,7 +247,7 @@ impl Carry for grpc::Caller {
     ) -> Result<Answer, CallError> {
         match &*means.requests {
             Requests::Grpc(request) => self.call_method(request, number, means).await,
-            Requests::Http1(_) | Requests::Http2(_) | Requests::Special(_) => {
+            Requests::Http1(_) | Requests::Special(_) | Requests::Http2(_) | Requests::Varying(_) => {
                 Err(CallError::without_detail(ErrorKind::Protocol))
             }
         }
@@ -208,47 +258,60 @@ impl Carry for grpc::Caller {
     }
 }
 
+impl Writer {
+    /// Keeps no more than small requests need, so that lanes with nothing to send are small.
+    fn rest(&mut self) {
+        self.varied.rest();
+        self.request.rest();
+    }
+}
+
 impl Special {
-    /// The request with this number.
-    fn message(&self, number: u64) -> Result<Message, CallError> {
-        let Some(vary) = &self.vary else { return Ok(self.message.clone()) };
-        let made = vary.0(number).and_then(|varied| self.message.varied(varied));
-        made.map_err(|why| impossible(format!("the request could not be made: {why}")))
+    /// Writes the request with this number.
+    fn write(&self, number: u64, varied: &mut Varied, request: &mut http1::Prepared) -> Result<(), String> {
+        if let Some(vary) = &self.vary {
+            vary.make(number, varied)?;
+        }
+        self.pattern.fill(varied, request);
+        Ok(())
     }
 
-    /// Sends a request, and those that its redirects lead to, as one.
-    async fn call_http1(
-        &self,
-        connection: &mut Option<http1::Connection>,
-        dialed: &mut u64,
-        means: &Means,
-        number: u64,
-        now: Instant,
-        is_error: &impl Fn(u16) -> bool,
-    ) -> Result<Answer, CallError> {
-        // A type of its own, so that the compiler makes code of its own for these calls, and that of the others stays in one
-        // piece: shared code would cost every request of every load.
-        let is_error = &|status| is_error(status);
-        let mut message = self.message(number)?;
-        let mut answer = call_http1(connection, dialed, means, &http1::Prepared::new(&message), now, is_error).await?;
-        let Some(target) = &self.follow else { return Ok(answer) };
-        let (sent, mut url, mut hops) = (answer.sent, target.url.clone(), 0);
-        while let (Some(location), Status::Http(status)) = (answer.location.take(), answer.status) {
-            hops += 1;
-            if hops > HOPS_MAX {
-                return Err(impossible(format!("redirected more than {HOPS_MAX} times")));
-            }
-            (message, url) = redirect::next(&message, &url, status, &location).map_err(impossible)?;
-            let (request, now) = (http1::Prepared::new(&message), Instant::now());
-            answer = if url.origin() == target.url.origin() {
-                call_http1(connection, dialed, means, &request, now, is_error).await?
-            } else {
-                let stream = Box::pin(elsewhere(target, &url)).await?;
-                http1::Connection::new(stream).call(&request, &means.scratch, now, is_error).await?
-            };
+    /// The request that was written with `varied`.
+    fn message(&self, varied: &Varied) -> Result<Message, String> {
+        match &self.vary {
+            Some(vary) => self.message.varied(vary.places(), varied),
+            None => Ok(self.message.clone()),
         }
-        Ok(Answer { sent, ..answer })
     }
+}
+
+/// Sends the requests that the `answer` to a `message` leads to. All of them count as one.
+async fn follow(
+    target: &Target,
+    mut message: Message,
+    mut answer: Answer,
+    http1: &mut Http1,
+    means: &Means,
+    is_error: &impl Fn(u16) -> bool,
+) -> Result<Answer, CallError> {
+    let mut url: Url =
+        message.uri.to_string().parse().map_err(|error: url::ParseError| impossible(error.to_string()))?;
+    let (sent, mut hops) = (answer.sent, 0);
+    while let (Some(location), Status::Http(status)) = (answer.location.take(), answer.status) {
+        hops += 1;
+        if hops > HOPS_MAX {
+            return Err(impossible(format!("redirected more than {HOPS_MAX} times")));
+        }
+        (message, url) = redirect::next(&message, &url, status, &location).map_err(impossible)?;
+        let (request, now) = (http1::Prepared::new(&message), Instant::now());
+        answer = if url.origin() == target.url.origin() {
+            http1.send(means, &request, now, false, is_error).await?
+        } else {
+            let stream = elsewhere(target, &url).await?;
+            http1::Connection::new(stream).call(&request, &means.scratch, now, is_error).await?
+        };
+    }
+    Ok(Answer { sent, ..answer })
 }
 
 /// A connection to another origin, which gets to know nothing of who the load is.
@@ -264,44 +327,54 @@ fn impossible(why: String) -> CallError {
     CallError { detail: why, ..CallError::without_detail(ErrorKind::Protocol) }
 }
 
-async fn call_http1(
-    connection: &mut Option<http1::Connection>,
-    dialed: &mut u64,
-    means: &Means,
-    request: &http1::Prepared,
-    now: Instant,
-    is_error: &impl Fn(u16) -> bool,
-) -> Result<Answer, CallError> {
-    let mut sent = now;
-    loop {
-        let current = match connection {
-            Some(current) => current,
-            None => {
-                // In a box, because it is rare and would make every call as large as a handshake.
-                let made = Box::pin(means.dialer.dial()).await?;
-                *dialed += 1;
-                sent = Instant::now();
-                connection.insert(http1::Connection::new(made.stream))
-            }
-        };
-        match current.call(request, &means.scratch, sent, is_error).await {
-            Ok(answer) => {
-                if !answer.reusable {
+impl Http1 {
+    /// Sends a request at the time `now`, on a new connection when there is none that is still open.
+    async fn send(
+        &mut self,
+        means: &Means,
+        request: &http1::Prepared,
+        now: Instant,
+        rested: bool,
+        is_error: &impl Fn(u16) -> bool,
+    ) -> Result<Answer, CallError> {
+        let Self { connection, dialed, .. } = self;
+        if rested
+            && let Some(current) = connection
+            && !current.is_alive(&means.scratch).await
+        {
+            *connection = None;
+        }
+        let mut sent = now;
+        loop {
+            let current = match connection {
+                Some(current) => current,
+                None => {
+                    // In a box, because it is rare and would make every call as large as a handshake.
+                    let made = Box::pin(means.dialer.dial()).await?;
+                    *dialed += 1;
+                    sent = Instant::now();
+                    connection.insert(http1::Connection::new(made.stream))
+                }
+            };
+            match current.call(request, &means.scratch, sent, is_error).await {
+                Ok(answer) => {
+                    if !answer.reusable {
+                        *connection = None;
+                    }
+                    return Ok(answer);
+                }
+                // The server closed a connection at rest in the very instant in which the request was sent. Nothing was
+                // answered, so it may be sent again if that does no harm (RFC 9112, section 9.3.1).
+                Err(error)
+                    if current.is_used()
+                        && request.is_idempotent
+                        && error.is_unanswered
+                        && matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset) =>
+                {
                     *connection = None;
                 }
-                return Ok(answer);
+                Err(error) => return Err(error),
             }
-            // The server closed a connection at rest in the very instant in which the request was sent. Nothing was
-            // answered, so it may be sent again if that does no harm (RFC 9112, section 9.3.1).
-            Err(error)
-                if current.is_used()
-                    && request.is_idempotent
-                    && error.is_unanswered
-                    && matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset) =>
-            {
-                *connection = None;
-            }
-            Err(error) => return Err(error),
         }
     }
 }

@@ -37,6 +37,7 @@ mod schedule;
 mod target;
 mod throttle;
 mod turns;
+mod vary;
 mod worker;
 
 pub use dial::connect;
@@ -48,5 +49,6 @@ pub use plan::{Arrivals, Level, Limit, Plan, Share, StatusRange, WhenBusy};
 pub use report::{ErrorDetail, ErrorKind, Outcome, Report, Second, Warmup};
 pub use run::{Progress, run, run_all};
 pub use schedule::{Schedule, Stage, Times};
-pub use target::{Identity, Protocol, Target, Tls, Varied, Vary, Varying};
+pub use target::{Identity, Protocol, Target, Tls};
 pub use turns::Turns;
+pub use vary::{Make, Places, Varied, Vary};

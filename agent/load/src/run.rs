@@ -131,6 +131,7 @@ async fn first_request(
         let means = Means::new(Dialer::new(route.clone(), 0), requests.clone());
         match means.carrier(0, plan) {
             Carrier::Http1(carrier) => once(carrier, &means, plan).await,
+            Carrier::Special(carrier) => once(carrier, &means, plan).await,
             Carrier::Http2(carrier) => once(carrier, &means, plan).await,
             Carrier::Grpc(carrier) => once(carrier, &means, plan).await,
         }

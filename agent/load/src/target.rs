@@ -1,7 +1,6 @@
 //! What is sent to whom. Debug output never shows values of headers or keys.
 
 use std::fmt;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +10,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::grpc;
+use crate::vary::{Places, Varied, Vary};
 
 /// One kind of request.
 #[derive(Clone)]
@@ -27,30 +27,11 @@ pub struct Target {
     pub tls: Tls,
     /// What is spoken with it.
     pub protocol: Protocol,
-    /// Makes what differs from one request to the next; None when they are all the same. Not for gRPC, whose calls have
+    /// What differs from one request to the next; None when they are all the same. Not for gRPC, whose calls have
     /// messages of their own.
     pub vary: Option<Vary>,
     /// Follow redirects, as a part of the same request. Over HTTP/1.1 only.
     pub follow_redirects: bool,
-}
-
-/// Makes what differs from one request to the next: takes how many requests of the load come before it. An error, in words,
-/// ends the request before it is sent.
-#[derive(Clone)]
-pub struct Vary(pub Arc<Varying>);
-
-/// See [`Vary`].
-pub type Varying = dyn Fn(u64) -> Result<Varied, String> + Send + Sync;
-
-/// What is different in one request.
-#[derive(Clone, Debug, Default)]
-pub struct Varied {
-    /// In place of the path and query of the target's URL, percent-encoded.
-    pub path_and_query: Option<String>,
-    /// In place of the target's headers with the same names.
-    pub headers: HeaderMap,
-    /// In place of the target's body.
-    pub body: Option<Bytes>,
 }
 
 /// What is spoken with a target.
@@ -141,21 +122,26 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The message with what is different in one request.
+    /// The message with what stands in the places of one request.
     ///
     /// # Errors
     /// In words, when that cannot be sent.
-    pub(crate) fn varied(&self, varied: Varied) -> Result<Self, String> {
+    pub(crate) fn varied(&self, places: &Places, varied: &Varied) -> Result<Self, String> {
         let mut message = self.clone();
-        if let Some(path) = varied.path_and_query {
+        if places.path_and_query {
             let mut parts = message.uri.into_parts();
-            parts.path_and_query = Some(path.parse().map_err(|error| format!("`{path}` is no path: {error}"))?);
+            let path: Result<_, http::uri::InvalidUri> = varied.path_and_query.parse();
+            parts.path_and_query = Some(path.map_err(|error| error.to_string())?);
             message.uri = Uri::from_parts(parts).map_err(|error| error.to_string())?;
         }
-        for (name, value) in &varied.headers {
-            message.headers.insert(name, value.clone());
+        for (name, value) in places.headers.iter().zip(varied.headers()) {
+            let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| error.to_string())?;
+            value.set_sensitive(true);
+            message.headers.insert(name, value);
         }
-        message.body = varied.body.unwrap_or(message.body);
+        if places.body {
+            message.body = Bytes::copy_from_slice(varied.body.as_bytes());
+        }
         Ok(message)
     }
 }

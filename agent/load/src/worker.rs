@@ -159,6 +159,7 @@ impl Lanes {
         let shared = self.shared.clone();
         match carrier {
             Carrier::Http1(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
+            Carrier::Special(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
             Carrier::Http2(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
             Carrier::Grpc(carrier) => self.tasks.spawn_local(carry(shared, lane, carrier)),
         };

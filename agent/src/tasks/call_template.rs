@@ -90,7 +90,7 @@ pub(crate) struct CallData<'a> {
     request: u64,
     method: Option<&'a MethodNames>,
     at: OnceCell<Timestamp>,
-    uuid: OnceCell<String>,
+    uuid: OnceCell<u128>,
 }
 
 impl Field {
@@ -277,7 +277,7 @@ impl Piece {
         match self {
             Self::Text(fixed) => text.push_str(fixed),
             Self::Field(field) => call.append(*field, text),
-            Self::NewUuid => push_uuid(text),
+            Self::NewUuid => push_uuid(text, random_uuid()),
             Self::RandomInt(from, to) => push(text, rand::rng().random_range(*from..*to)),
             Self::RandomText(least, most) => {
                 let mut random = rand::rng();
@@ -295,15 +295,17 @@ fn push(text: &mut String, value: impl std::fmt::Display) {
 }
 
 /// A random UUID (RFC 9562, version 4).
-fn push_uuid(text: &mut String) {
-    let bits = rand::rng().random::<u128>() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let groups = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
-    for (number, group) in groups.into_iter().enumerate() {
-        if number > 0 {
+fn random_uuid() -> u128 {
+    rand::rng().random::<u128>() & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62)
+}
+
+fn push_uuid(text: &mut String, uuid: u128) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (number, byte) in uuid.to_be_bytes().into_iter().enumerate() {
+        if matches!(number, 4 | 6 | 8 | 10) {
             text.push('-');
         }
-        text.push_str(group);
+        text.extend([byte >> 4, byte & 0xf].map(|digit| char::from(DIGITS[usize::from(digit)])));
     }
 }
 
@@ -315,14 +317,6 @@ impl<'a> CallData<'a> {
 
     fn at(&self) -> Timestamp {
         *self.at.get_or_init(Timestamp::now)
-    }
-
-    fn uuid(&self) -> &str {
-        self.uuid.get_or_init(|| {
-            let mut text = String::new();
-            push_uuid(&mut text);
-            text
-        })
     }
 
     fn append(&self, field: Field, text: &mut String) {
@@ -342,7 +336,7 @@ impl<'a> CallData<'a> {
             Field::TimestampUnix => push(text, self.at().as_second()),
             Field::TimestampUnixMilli => push(text, self.at().as_millisecond()),
             Field::TimestampUnixNano => push(text, self.at().as_nanosecond()),
-            Field::Uuid => text.push_str(self.uuid()),
+            Field::Uuid => push_uuid(text, *self.uuid.get_or_init(random_uuid)),
         }
     }
 

@@ -7,4 +7,4 @@ mod request;
 mod response;
 
 pub(crate) use connection::{Connection, Scratch};
-pub(crate) use request::Prepared;
+pub(crate) use request::{Pattern, Prepared};

@@ -5,5 +5,5 @@ mod request;
 mod session;
 mod wire;
 
-pub(crate) use request::Prepared;
+pub(crate) use request::{Prepared, Varying};
 pub(crate) use session::{Broken, Link, Sessions};

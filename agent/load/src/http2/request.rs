@@ -10,12 +10,31 @@ use super::session::{Broken, Link};
 use crate::call::{Answer, CallError, Sample, Status};
 use crate::dial::Dialer;
 use crate::target::Message;
+use crate::vary::{Varied, Vary};
 
 /// A request in the form that is cloned for every stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Prepared {
     head: Request<()>,
     body: Bytes,
+}
+
+/// Requests that differ from one to the next.
+pub(crate) struct Varying {
+    pub(crate) message: Message,
+    pub(crate) vary: Vary,
+}
+
+impl Varying {
+    /// The request that `number` others of the load come before.
+    ///
+    /// # Errors
+    /// In words, when it cannot be sent.
+    pub(crate) fn prepared(&self, number: u64) -> Result<Prepared, String> {
+        let mut varied = Varied::default();
+        self.vary.make(number, &mut varied)?;
+        Ok(Prepared::new(&self.message.varied(self.vary.places(), &varied)?))
+    }
 }
 
 impl Prepared {

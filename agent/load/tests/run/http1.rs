@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use iter8_load::{ErrorKind, Outcome, Plan, Report, Varied, Vary};
+use iter8_load::{ErrorKind, Outcome, Places, Plan, Report, Vary};
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::plans::{again, closed, one_by_one, plan, ran};
@@ -328,14 +328,16 @@ async fn what_varies_is_made_for_each_request_with_its_length() {
     let mut plan = post(one_by_one(&server.url(), 12), "the same");
     plan.target.headers.insert("x-kept", "1".parse().unwrap());
     plan.target.headers.insert("x-number", "none".parse().unwrap());
-    plan.target.vary = Some(Vary(Arc::new(|number| {
+    let places = Places { path_and_query: true, headers: vec!["x-number".parse().unwrap()], body: true };
+    plan.target.vary = Some(Vary::new(places, |number, varied| {
         if number == 5 {
             return Err("five is right out".to_owned());
         }
-        let headers = [("x-number".parse().unwrap(), number.into())].into_iter().collect();
-        let path_and_query = (number > 0).then(|| format!("/items/{number}?q"));
-        Ok(Varied { path_and_query, headers, body: Some("x".repeat(usize::try_from(number).unwrap()).into()) })
-    })));
+        varied.headers_mut()[0].push_str(&number.to_string());
+        varied.path_and_query.push_str(&if number > 0 { format!("/items/{number}?q") } else { "/".to_owned() });
+        varied.body.push_str(&"x".repeat(usize::try_from(number).unwrap()));
+        Ok(())
+    }));
     let report = ran(&plan).await;
     assert_eq!((report.completed, report.error_count()), (12, 1));
     let said = &report.errors[&ErrorKind::Protocol].samples[0];
@@ -350,6 +352,59 @@ async fn what_varies_is_made_for_each_request_with_its_length() {
     assert!(last.starts_with("POST /items/11?q HTTP/1.1\r\n") && last.ends_with(&"x".repeat(11)), "{last}");
     assert!(last.contains("x-kept: 1\r\n") && last.contains("x-number: 11\r\n") && !last.contains("none"), "{last}");
     assert!(last.contains("content-length: 11\r\n"), "{last}");
+}
+
+#[tokio::test]
+async fn what_would_be_another_request_is_not_sent() {
+    let (seen, requests) = tokio::sync::mpsc::unbounded_channel();
+    let server = Raw::start(move |mut peer| {
+        let seen = seen.clone();
+        async move {
+            loop {
+                let request = peer.request().await?;
+                let _ = seen.send(request);
+                peer.write(ok("ok")).await?;
+            }
+        }
+    })
+    .await;
+    let mut plan = one_by_one(&server.url(), 4);
+    let places = Places { path_and_query: true, headers: vec!["x-varied".parse().unwrap()], body: false };
+    plan.target.vary = Some(Vary::new(places, |number, varied| {
+        varied.path_and_query.push_str(if number == 1 { "/ HTTP/1.1\r\n\r\nGET /evil" } else { "/good" });
+        varied.headers_mut()[0].push_str(if number == 2 { "1\r\n\r\nGET /evil HTTP/1.1" } else { "good" });
+        Ok(())
+    }));
+    let report = ran(&plan).await;
+    assert_eq!((report.completed, report.error_count()), (4, 2));
+    let said = report.errors[&ErrorKind::Protocol].samples.join("; ");
+    assert!(
+        said.contains("is no path: ") && said.contains("what x-varied would be cannot stand in a header"),
+        "{said}"
+    );
+    drop(server);
+    let requests = seen_in(requests);
+    assert_eq!(requests.len(), 2);
+    assert!(requests.iter().all(|request| request.starts_with("GET /good HTTP/1.1\r\n")), "{requests:?}");
+}
+
+#[tokio::test]
+async fn a_request_that_says_close_where_it_differs_is_the_last_on_its_connection() {
+    let server = Raw::start(|mut peer| async move {
+        loop {
+            peer.request().await?;
+            peer.write(ok("ok")).await?;
+        }
+    })
+    .await;
+    let mut plan = one_by_one(&server.url(), 6);
+    let places = Places { headers: vec!["connection".parse().unwrap()], ..Places::default() };
+    plan.target.vary = Some(Vary::new(places, |number, varied| {
+        varied.headers_mut()[0].push_str(if number % 2 == 1 { "close" } else { "keep-alive" });
+        Ok(())
+    }));
+    let report = ran(&plan).await;
+    assert_eq!((report.completed, report.error_count(), server.accepted()), (6, 0, 3));
 }
 
 fn redirect(status: u16, location: &str) -> Vec<u8> {
@@ -406,6 +461,45 @@ async fn redirects_are_followed_as_a_part_of_the_request_and_tell_nobody_else_wh
     plan.target.url.set_path("/loop");
     let report = ran(&plan).await;
     assert_eq!(report.errors[&ErrorKind::Protocol].samples, ["redirected more than 10 times"]);
+}
+
+#[tokio::test]
+async fn a_redirect_leads_on_from_the_request_as_it_was_made() {
+    let (seen, requests) = tokio::sync::mpsc::unbounded_channel();
+    let server = Raw::start(move |mut peer| {
+        let seen = seen.clone();
+        async move {
+            loop {
+                let request = String::from_utf8_lossy(&peer.request().await?).into_owned();
+                let is_redirected = request.contains("/items/ HTTP/1.1");
+                let _ = seen.send(request.into_bytes());
+                peer.write(if is_redirected { redirect(307, "../found") } else { ok("found").into_bytes() }).await?;
+            }
+        }
+    })
+    .await;
+    let mut plan = post(one_by_one(&server.url(), 3), "the same");
+    plan.target.url.set_path("/never");
+    plan.target.follow_redirects = true;
+    let places = Places { path_and_query: true, headers: vec!["x-number".parse().unwrap()], body: true };
+    plan.target.vary = Some(Vary::new(places, |number, varied| {
+        varied.path_and_query.push_str(&format!("/shop/{number}/items/"));
+        varied.headers_mut()[0].push_str(&number.to_string());
+        varied.body.push_str(&format!("body {number}"));
+        Ok(())
+    }));
+    let report = ran(&plan).await;
+    assert_eq!((report.status_codes.get(&200), report.error_count()), (Some(&3), 0), "{:?}", report.errors);
+    drop(server);
+    let requests = seen_in(requests);
+    assert_eq!(requests.len(), 6);
+    for (number, two) in requests.chunks(2).enumerate() {
+        for (request, path) in two.iter().zip([format!("/shop/{number}/items/"), format!("/shop/{number}/found")]) {
+            assert!(request.starts_with(&format!("POST {path} HTTP/1.1\r\n")), "{request}");
+            assert!(request.contains(&format!("x-number: {number}\r\n")), "{request}");
+            assert!(request.ends_with(&format!("content-length: 6\r\n\r\nbody {number}")), "{request}");
+        }
+    }
 }
 
 /// Every request that was seen, as text.

@@ -1,5 +1,6 @@
 //! HTTP/2 on the wire: streams that share a connection, connections that end politely, rudely or not at all.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use h2::Reason;
 use h2::server::Builder;
 use http::{Method, Response};
-use iter8_load::{ErrorKind, Plan, Protocol, Report};
+use iter8_load::{ErrorKind, Places, Plan, Protocol, Report, Vary};
 
 use crate::plans::{again, closed, plan, ran};
 use crate::server::h2::{Manners, Scripted, Stream};
@@ -270,6 +271,45 @@ async fn a_slow_reader_gets_the_whole_of_a_large_request() {
     let report = ran(&plan).await;
     assert_eq!((report.status_codes.get(&200), report.error_count()), (Some(&4), 0), "{:?}", report.errors);
     assert_eq!((received.load(Ordering::SeqCst), server.accepted()), (4 * SIZE as u64, 1));
+}
+
+#[tokio::test]
+async fn what_varies_is_made_for_each_stream() {
+    let (seen, mut requests) = tokio::sync::mpsc::unbounded_channel();
+    let server = Scripted::start(Manners::default(), move |mut stream: Stream| {
+        let seen = seen.clone();
+        async move {
+            let mut body = Vec::new();
+            while let Some(data) = stream.request.body_mut().data().await {
+                body.extend_from_slice(&data?);
+            }
+            let (path, header) = (stream.request.uri().path().to_owned(), stream.request.headers()["x-number"].clone());
+            let _ = seen.send((path, header, body));
+            stream.answer(200, &[], &[b"ok"], None).await
+        }
+    })
+    .await;
+    let mut plan = on_one_connection(&server.url(), 20, 4);
+    plan.target.method = Method::POST;
+    plan.target.headers.insert("x-number", "none".parse().unwrap());
+    let places = Places { path_and_query: true, headers: vec!["x-number".parse().unwrap()], body: true };
+    plan.target.vary = Some(Vary::new(places, |number, varied| {
+        varied.path_and_query.push_str(&format!("/{number}"));
+        varied.headers_mut()[0].push_str(if number == 7 { "7\n" } else { "n" });
+        varied.body.push_str(&number.to_string());
+        Ok(())
+    }));
+    let report = ran(&plan).await;
+    assert_eq!((report.completed, report.error_count(), server.accepted()), (20, 1, 1), "{:?}", report.errors);
+    let said = &report.errors[&ErrorKind::Protocol].samples[0];
+    assert_eq!(said, "the request could not be made: what x-number would be cannot stand in a header");
+    let mut numbers = BTreeSet::new();
+    while let Ok((path, header, body)) = requests.try_recv() {
+        let number = String::from_utf8(body).unwrap();
+        assert_eq!((path, header.as_bytes()), (format!("/{number}"), &b"n"[..]));
+        numbers.insert(number);
+    }
+    assert!(numbers.len() == 19 && !numbers.contains("7"), "{numbers:?}");
 }
 
 #[tokio::test]
