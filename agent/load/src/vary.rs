@@ -18,7 +18,7 @@ pub struct Vary {
 pub struct Places {
     /// Path and query of the URL.
     pub path_and_query: bool,
-    /// The values of the headers with these names, which are different from each other.
+    /// The values of the headers with these names. Of a name that stands here twice the last counts.
     pub headers: Vec<HeaderName>,
     /// The body.
     pub body: bool,

@@ -70,7 +70,7 @@ impl Pattern {
             let authority = message.uri.authority().map_or("", http::uri::Authority::as_str);
             push(format_args!("host: {authority}\r\n"), &mut bytes);
         }
-        let place = |name: &HeaderName| places.headers.iter().position(|place| place == name);
+        let place = |name: &HeaderName| places.headers.iter().rposition(|place| place == name);
         for (name, value) in &headers {
             push(format_args!("{name}: "), &mut bytes);
             match place(name) {
@@ -130,8 +130,8 @@ fn push(text: std::fmt::Arguments<'_>, bytes: &mut Vec<u8>) {
     bytes.write_fmt(text).expect("a vector takes everything");
 }
 
-/// Writes the line with the length of the content, without the machinery of formats, which would take longer than all the
-/// rest of a request.
+/// Writes the line with the length of the content, without the machinery of formats, which would be a third of what it takes
+/// to write a request.
 fn push_length(length: usize, bytes: &mut Vec<u8>) {
     let (mut digits, mut start, mut left) = ([b'0'; 20], 20, length);
     while left > 0 {
@@ -221,7 +221,7 @@ mod tests {
     }
 
     /// Header names that are the target's, that are new, and that say how the rest is to be read.
-    const NAMES: [&str; 6] = ["x-target", "x-new", "host", "connection", "content-length", "user-agent"];
+    const NAMES: [&str; 7] = ["x-target", "x-new", "x-new", "host", "connection", "content-length", "user-agent"];
 
     /// Path, values of headers and body of one request.
     type Parts = (String, Vec<String>, String);
