@@ -1,5 +1,6 @@
 //! The agent's command line, and what each of its commands sets up. Running an experiment is the runner's business.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -15,6 +16,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::autox::{self, AutoxError, Options};
 use crate::runner::{Event, EventKind, Identity, RunError, run};
 use crate::shutdown::cancel_on_signal;
 
@@ -29,6 +31,33 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(RunArgs),
+    Autox(AutoxArgs),
+}
+
+/// Launch experiments when triggers get another version
+#[derive(ClapArgs, Debug)]
+struct AutoxArgs {
+    /// Name of this AutoX, and of its Lease
+    #[arg(long, default_value = "autox")]
+    name: String,
+    /// Its namespace
+    #[arg(long)]
+    namespace: String,
+    /// Secret with its configuration
+    #[arg(long)]
+    config_secret: String,
+    /// Name of this replica
+    #[arg(long, env = "POD_NAME")]
+    identity: String,
+    /// Where /metrics, /livez and /readyz are served
+    #[arg(long, default_value = "0.0.0.0:8080")]
+    listen: SocketAddr,
+    /// How much to log
+    #[arg(long, value_enum, default_value = "info")]
+    log_level: LogLevel,
+    /// Reach the cluster by the kubeconfig of the user instead of the pod's service account
+    #[arg(long, hide = true)]
+    kubeconfig: Option<PathBuf>,
 }
 
 /// Run one loop of an experiment and keep its result in a Secret
@@ -89,6 +118,8 @@ enum StartError {
     Signals(#[source] std::io::Error),
     #[error(transparent)]
     Run(#[from] RunError),
+    #[error(transparent)]
+    Autox(#[from] AutoxError),
 }
 
 impl StartError {
@@ -99,7 +130,7 @@ impl StartError {
                 ExitCode::NotAllowed
             }
             Self::Config(_) | Self::Run(_) => ExitCode::Cluster,
-            Self::Signals(_) => ExitCode::Internal,
+            Self::Signals(_) | Self::Autox(_) => ExitCode::Internal,
         }
     }
 }
@@ -113,9 +144,17 @@ fn is_refusal(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
 impl Args {
     /// Runs the command and gives the exit code.
     pub async fn run(self) -> ExitCode {
-        let Self { command: Command::Run(args) } = self;
-        log_to_stdout(args.log_level);
-        match run_experiment(&args).await {
+        let ran = match self.command {
+            Command::Run(args) => {
+                log_to_stdout(args.log_level);
+                run_experiment(&args).await
+            }
+            Command::Autox(args) => {
+                log_to_stdout(args.log_level);
+                run_autox(args).await
+            }
+        };
+        match ran {
             Ok(code) => code,
             Err(failure) => {
                 error!("{}", chain(&failure));
@@ -157,6 +196,18 @@ async fn run_experiment(args: &RunArgs) -> Result<ExitCode, StartError> {
         Phase::Failed => ExitCode::TaskFailed,
         Phase::Pending | Phase::Running => ExitCode::Internal,
     })
+}
+
+async fn run_autox(args: AutoxArgs) -> Result<ExitCode, StartError> {
+    let client = client(args.kubeconfig.as_deref()).await?;
+    let AutoxArgs { name, namespace, config_secret, identity, listen, .. } = args;
+    let options = Options { name, namespace, config_secret, identity, listen };
+    let work = async |cancel| autox::run(options, client, cancel).await;
+    match cancel_on_signal(work).await.map_err(StartError::Signals)? {
+        Some(ended) => ended?,
+        None => warn!("stopped by a second signal; what was under way is completed by the next replica"),
+    }
+    Ok(ExitCode::Satisfied)
 }
 
 async fn client(kubeconfig: Option<&Path>) -> Result<Client, StartError> {

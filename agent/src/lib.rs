@@ -5,6 +5,7 @@
 //! load that of iter8-load.
 
 pub mod args;
+pub mod autox;
 pub mod credentials;
 pub mod fetch;
 pub mod lint;

@@ -2,6 +2,7 @@
 //! wrong. What the load generator measures exactly and how objectives are judged is tested in their crates.
 
 mod abn;
+mod autox;
 mod commands;
 mod conditions;
 mod custommetrics;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 use url::form_urlencoded;
 
 /// A resource. Those that are not built in are there once they are installed, as if by a CustomResourceDefinition.
@@ -27,7 +27,7 @@ const fn of(group: &'static str, plural: &'static str, kind: &'static str) -> Re
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-const RESOURCES: [Resource; 27] = [
+const RESOURCES: [Resource; 29] = [
     core("secrets", "Secret"),
     core("configmaps", "ConfigMap"),
     core("serviceaccounts", "ServiceAccount"),
@@ -48,12 +48,14 @@ const RESOURCES: [Resource; 27] = [
     Resource { namespaced: false, ..of(RBAC, "clusterrolebindings", "ClusterRoleBinding") },
     of("discovery.k8s.io", "endpointslices", "EndpointSlice"),
     of("coordination.k8s.io", "leases", "Lease"),
+    of("events.k8s.io", "events", "Event"),
     of("networking.k8s.io", "ingresses", "Ingress"),
     of("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
     Resource { namespaced: false, ..of("authorization.k8s.io", "selfsubjectaccessreviews", "SelfSubjectAccessReview") },
     Resource { builtin: false, ..of("serving.knative.dev", "services", "Service") },
     Resource { builtin: false, version: "v1beta1", ..of("serving.kserve.io", "inferenceservices", "InferenceService") },
     Resource { builtin: false, ..of("cert-manager.io", "certificates", "Certificate") },
+    Resource { builtin: false, version: "v1alpha1", ..of("argoproj.io", "rollouts", "Rollout") },
     Resource { builtin: false, version: "v1alpha1", ..of("litmuschaos.io", "chaosengines", "ChaosEngine") },
 ];
 
@@ -89,6 +91,27 @@ impl Resource {
     }
 }
 
+/// The resources of a version of an API group, as discovery lists them; None when there are none.
+pub(crate) fn served(group: &str, version: &str, installed: &[Resource]) -> Option<Value> {
+    let is_there = |known: &Resource| {
+        (known.group, known.version) == (group, version) && (known.builtin || installed.contains(known))
+    };
+    let resources: Vec<Value> = RESOURCES
+        .into_iter()
+        .filter(is_there)
+        .map(|known| {
+            json!({
+                "name": known.plural, "singularName": known.kind.to_lowercase(), "namespaced": known.namespaced,
+                "kind": known.kind, "verbs": ["create", "delete", "get", "list", "patch", "update", "watch"],
+            })
+        })
+        .collect();
+    let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    (!resources.is_empty()).then(|| {
+        json!({ "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources })
+    })
+}
+
 /// What a request is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Route {
@@ -96,6 +119,8 @@ pub(crate) enum Route {
     Version,
     /// Whether it is well: `/readyz` and the like.
     Health,
+    /// What a version of an API group serves.
+    Group { group: String, version: String },
     /// Objects.
     Call(Call),
     /// Nothing that there is.
@@ -152,6 +177,10 @@ impl Route {
         let (group, version, rest) = match segments.as_slice() {
             ["version"] => return Self::Version,
             ["readyz" | "livez" | "healthz", ..] => return Self::Health,
+            ["api", version] => return Self::Group { group: String::new(), version: (*version).to_owned() },
+            ["apis", group, version] => {
+                return Self::Group { group: (*group).to_owned(), version: (*version).to_owned() };
+            }
             ["api", version, rest @ ..] => ("", *version, rest),
             ["apis", group, version, rest @ ..] => (*group, *version, rest),
             _ => return Self::Unknown,
@@ -194,7 +223,7 @@ mod tests {
     fn call(method: &Method, path: &str, query: &str) -> Option<Call> {
         match Route::parse(method, path, query, &[]) {
             Route::Call(call) => Some(call),
-            Route::Version | Route::Health | Route::Unknown => None,
+            Route::Version | Route::Health | Route::Group { .. } | Route::Unknown => None,
         }
     }
 

@@ -166,6 +166,11 @@ const KNOWN: [&Known; 9] = [
     &CHAOS_ENGINE,
 ];
 
+/// When an object of a resource is ready; None for a resource that has no rule of its own.
+pub fn rule_for(group: &str, resource: &str) -> Option<ReadyRule<'static>> {
+    KNOWN.iter().find(|kind| (kind.group, kind.resource) == (group, resource)).map(|kind| kind.rule)
+}
+
 impl Ready {
     /// The objects to wait for, in the order in which they are documented.
     pub fn targets(&self) -> Vec<ReadyTarget<'_>> {
