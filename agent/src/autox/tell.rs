@@ -97,6 +97,9 @@ impl Voice {
                     format!("{experiment} is not launched, because {why}"),
                 );
             }
+            Action::Keep(why @ (Why::NotKnown | Why::Current)) => {
+                debug!("{namespace}/{experiment}: nothing to do, because {why}");
+            }
             Action::Keep(why) => info!("{namespace}/{experiment}: nothing to do, because {why}"),
             Action::Look => {}
             Action::Hold(why) => {

@@ -175,7 +175,7 @@ impl fmt::Display for Why {
             Self::NotMarked => return write!(f, "the trigger does not carry the label {AUTOX_LABEL}=true"),
             Self::NotKnown => "the trigger or its experiments could not be read yet",
             Self::Current => "this version was launched already",
-            Self::TriggerAbsent => "the trigger is gone",
+            Self::TriggerAbsent => "the trigger is not there",
             Self::NoVersion => "the trigger has no version",
             Self::NotConfigured => "the configuration does not have it any more",
             Self::HalfDeleted => "its deletion was begun and not ended",
