@@ -16,7 +16,7 @@ use serde_json::Value;
 pub use credential::{Credential, Placed};
 
 use credential::is_secret_name;
-use load::Tested;
+use load::AppVersion;
 
 use crate::schema::{Problem, check, schema_of};
 
@@ -70,11 +70,11 @@ impl Task {
     pub fn providers(&self) -> Vec<String> {
         match self {
             Self::Http(http) => {
-                let parts = http.parts().into_iter().map(|part| (part.provider, part.load.tested));
+                let parts = http.parts().into_iter().map(|part| (part.provider, part.load.app_version));
                 load_providers(http::PROVIDER, parts)
             }
             Self::Grpc(grpc) => {
-                let parts = grpc.parts().into_iter().map(|part| (part.provider, part.calls.tested));
+                let parts = grpc.parts().into_iter().map(|part| (part.provider, part.calls.app_version));
                 load_providers(grpc::PROVIDER, parts)
             }
             Self::AbnMetrics(_) => vec![abnmetrics::PROVIDER.to_owned()],
@@ -130,9 +130,9 @@ impl Task {
 }
 
 /// The first parts of the names of what a load measures: of each endpoint, and of the task when they are of versions.
-fn load_providers(task: &str, parts: impl Iterator<Item = (String, Tested)>) -> Vec<String> {
-    let (mut providers, tested): (Vec<String>, Vec<Tested>) = parts.unzip();
-    if tested.iter().any(|tested| tested.name().is_some()) && !providers.iter().any(|provider| provider == task) {
+fn load_providers(task: &str, parts: impl Iterator<Item = (String, AppVersion)>) -> Vec<String> {
+    let (mut providers, versions): (Vec<String>, Vec<AppVersion>) = parts.unzip();
+    if versions.iter().any(|version| version.name().is_some()) && !providers.iter().any(|provider| provider == task) {
         providers.push(task.to_owned());
     }
     providers

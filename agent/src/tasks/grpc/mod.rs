@@ -31,7 +31,7 @@ pub(super) async fn run(inputs: &Grpc, context: TaskContext<'_>) -> Result<Strin
             endpoint: part.endpoint,
             weight: part.weight,
             says_connections: part.calls.connections.is_some(),
-            version: part.calls.tested.name(),
+            version: part.calls.app_version.name(),
             pace: part.calls.pace,
             load,
         });

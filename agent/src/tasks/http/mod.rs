@@ -28,7 +28,7 @@ pub(super) async fn run(inputs: &Http, context: TaskContext<'_>) -> Result<Strin
             endpoint: part.endpoint,
             weight: part.weight,
             says_connections: part.load.connections.is_some(),
-            version: part.load.tested.name(),
+            version: part.load.app_version.name(),
             pace: part.load.pace,
             load,
         });

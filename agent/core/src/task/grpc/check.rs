@@ -50,8 +50,9 @@ impl Grpc {
     fn version_problems(&self) -> Vec<Problem> {
         let parts = self.parts();
         let pairs = self.endpoints.iter().zip(&parts);
-        let claims = pairs.map(|((id, own), all)| Claim { id, own: &own.calls.tested, all: &all.calls.tested });
-        version_problems(&self.common.tested, &claims.collect::<Vec<_>>())
+        let claims =
+            pairs.map(|((id, own), all)| Claim { id, own: &own.calls.app_version, all: &all.calls.app_version });
+        version_problems(&self.common.app_version, &claims.collect::<Vec<_>>())
     }
 
     fn order_problems(&self) -> Vec<Problem> {

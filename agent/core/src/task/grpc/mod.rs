@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::credential::Credential;
-use super::load::{self, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tested, Tls};
+use super::load::{self, AppVersion, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -211,9 +211,9 @@ pub struct Calls {
     /// When calls are made.
     #[serde(flatten)]
     pub pace: Pace,
-    /// Which version of the app gets them.
+    /// Which version of the app they are sent to.
     #[serde(flatten)]
-    pub tested: Tested,
+    pub app_version: AppVersion,
     /// Keys of ghz that mean nothing here.
     #[serde(flatten)]
     pub without_effect: WithoutEffect,

@@ -47,8 +47,8 @@ impl Http {
     fn version_problems(&self) -> Vec<Problem> {
         let parts = self.parts();
         let pairs = self.endpoints.iter().zip(&parts);
-        let claims = pairs.map(|((id, own), all)| Claim { id, own: &own.load.tested, all: &all.load.tested });
-        version_problems(&self.common.tested, &claims.collect::<Vec<_>>())
+        let claims = pairs.map(|((id, own), all)| Claim { id, own: &own.load.app_version, all: &all.load.app_version });
+        version_problems(&self.common.app_version, &claims.collect::<Vec<_>>())
     }
 
     fn order_problems(&self) -> Vec<Problem> {

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::credential::Credential;
-use super::load::{self, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Tested, Timing, Tls};
+use super::load::{self, AppVersion, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Timing, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
 
@@ -120,9 +120,9 @@ pub struct Load {
     /// When requests are sent.
     #[serde(flatten)]
     pub pace: Pace,
-    /// Which version of the app gets them.
+    /// Which version of the app they are sent to.
     #[serde(flatten)]
-    pub tested: Tested,
+    pub app_version: AppVersion,
 }
 
 /// Status codes from `lower` to `upper`, both included; an end that is not given is open.

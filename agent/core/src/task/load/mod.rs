@@ -2,20 +2,20 @@
 //! goes before the measurement, and how settings of an endpoint stand over those of the task. What is sent, and the names
 //! of the metrics, are the business of each task.
 
+mod app_version;
 mod endpoints;
 mod headers;
 mod pace;
 mod schedule;
 mod search;
-mod tested;
 mod tls;
 
+pub use app_version::{AppVersion, Claim, version_problems};
 pub use endpoints::{Excludes, Order, Share, id_problem, order_problems, over};
 pub use headers::{header_problems, is_fetched, is_token};
 pub use pace::{ArrivalKind, Arrivals, Level, Limit, Pace, Timing, WhenBusy};
 pub use schedule::{Rate, Schedule, Stage};
 pub use search::{Found, Outcome, Probe, Search};
-pub use tested::{Claim, Tested, version_problems};
 pub(crate) use tls::is_object_name;
 pub use tls::{Pem, Tls};
 

@@ -10,7 +10,7 @@ use crate::schema::Problem;
 
 /// The version of the app that is tested.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tested {
+pub struct AppVersion {
     /// The version of the app that is tested, as in the label app.kubernetes.io/version. With it or `track` the metrics of
     /// the task are told apart by versions, each over all its endpoints.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,7 @@ pub struct Tested {
     pub track: Option<Text>,
 }
 
-impl Tested {
+impl AppVersion {
     /// The version, if it is named. An empty text names none.
     pub fn name(&self) -> Option<Version> {
         let text = |text: &Option<Text>| text.as_ref().map(|text| text.0.clone()).filter(|text| !text.is_empty());
@@ -34,13 +34,13 @@ pub struct Claim<'a> {
     /// The endpoint's name.
     pub id: &'a str,
     /// What it says itself.
-    pub own: &'a Tested,
+    pub own: &'a AppVersion,
     /// What holds for it.
-    pub all: &'a Tested,
+    pub all: &'a AppVersion,
 }
 
 /// What is wrong with the versions of endpoints: every measurement has to belong to one version, or none to any.
-pub fn version_problems(task: &Tested, claims: &[Claim<'_>]) -> Vec<Problem> {
+pub fn version_problems(task: &AppVersion, claims: &[Claim<'_>]) -> Vec<Problem> {
     let mut problems: Vec<Problem> = claims.iter().filter_map(|claim| half_said(task, claim)).collect();
     let named: Vec<(&str, Version)> = claims.iter().filter_map(|claim| Some((claim.id, claim.all.name()?))).collect();
     let Some((first, _)) = named.first().filter(|_| problems.is_empty()) else { return problems };
@@ -63,7 +63,7 @@ pub fn version_problems(task: &Tested, claims: &[Claim<'_>]) -> Vec<Problem> {
 }
 
 /// A version of its own with the task's track, or the other way round, would be one that nobody meant.
-fn half_said(task: &Tested, Claim { id, own, .. }: &Claim<'_>) -> Option<Problem> {
+fn half_said(task: &AppVersion, Claim { id, own, .. }: &Claim<'_>) -> Option<Problem> {
     let (version, track) = (task.version.as_ref()?, task.track.as_ref()?);
     let (key, said, other, inherited) = match (&own.version, &own.track) {
         (Some(said), None) if said != version => ("version", said, "track", track),
