@@ -70,6 +70,8 @@ pub async fn launch(client: &Client, plan: &LaunchPlan<'_>) -> Result<Launched, 
         if let Some(mut attempt) = Attempt::begin(client, plan, parent, survey).await? {
             return match attempt.complete(plan).await {
                 Ok(launched) => Ok(launched),
+                // What was sent in an outage may have arrived. Who tries again for the same cause completes it.
+                Err(error) if plan.cause.is_some() && error.failure().is_some_and(Failure::is_transient) => Err(error),
                 Err(error) => {
                     attempt.take_back(&error).await;
                     Err(error)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::{AUTOX_LABEL, TRACK_LABEL, VERSION_LABEL};
 
@@ -88,8 +89,20 @@ impl VersionSource {
                 value => value.to_string(),
             },
         };
-        Some(text).filter(|text| !text.trim().is_empty())
+        Some(text).filter(|text| !text.trim().is_empty()).map(short)
     }
+}
+
+/// The longest version that is taken as it is, in bytes; of a longer one the digest is.
+const VERSION_MAX: usize = 200;
+
+fn short(version: String) -> String {
+    if version.len() <= VERSION_MAX {
+        return version;
+    }
+    let digest = Sha256::digest(version);
+    let hexadecimal: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hexadecimal}")
 }
 
 /// What tells the images of an object's pods apart, in the order of their containers. The pods of workloads are at
@@ -198,6 +211,8 @@ mod tests {
         assert_eq!(version("{.spec.n}", &object).as_deref(), Some("7"));
         assert_eq!(version("$.metadata.labels['a.b/c']", &object).as_deref(), Some("x"));
         assert_eq!(version(".spec.none", &object), None);
+        let long = version(".spec", &json!({ "spec": { "a": "x".repeat(300) } })).unwrap();
+        assert!(long.starts_with("sha256:") && long.len() == 71, "{long}");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! `iter8-agent autox` in a cluster of its own: what it launches and deletes, once, whatever happens to it.
 
+mod crashes;
+mod options;
+
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
@@ -219,108 +222,6 @@ fn a_restart_launches_nothing_again_and_catches_up_with_what_it_missed() {
     let mut made = autox.jobs_made();
     made.sort();
     assert_eq!(made, ["iter8-autox-db-load-1", "iter8-autox-web-load-1", "iter8-autox-web-load-2"]);
-}
-
-/// Writes of a launch in the order in which they come, as verb, resource and name.
-fn writes(autox: &Autox) -> Vec<(String, String, String)> {
-    let requests = autox.server.requests().into_iter();
-    let writes = requests.filter(|request| {
-        let is_write = matches!(request.verb, "create" | "update" | "patch" | "delete");
-        let is_ours = request.namespace == SHOP && request.resource != "events";
-        is_write && is_ours && !request.query.contains("dryRun")
-    });
-    writes.map(|request| (request.verb.to_owned(), request.resource, request.name)).collect()
-}
-
-/// Kills the controller at every write that a change makes it do, lets the write arrive, starts it again, and hands
-/// the cluster to `check` once `settled` has returned.
-#[track_caller]
-fn killed_at_every_write(prepare: fn(&Autox), change: fn(&Autox), settled: fn(&Autox), check: fn(&Autox, &str)) {
-    let begin = || {
-        let autox = Autox::new(&web());
-        let running = autox.start();
-        autox.server.wait_for("the lease", |state| state.get("leases", HOME, "autox").map(drop));
-        prepare(&autox);
-        autox.server.forget_requests();
-        (autox, running)
-    };
-    let (reference, running) = begin();
-    change(&reference);
-    settled(&reference);
-    drop(running);
-    let writes = writes(&reference);
-    assert!(writes.len() >= 4, "{writes:?}");
-    let mut points = 0;
-    for (at, (verb, resource, name)) in writes.iter().enumerate() {
-        // The same object written again: the fault concerns the first write of the kind only.
-        if writes[..at].contains(&writes[at]) {
-            continue;
-        }
-        let (autox, mut running) = begin();
-        let fault = autox.server.when(verb, resource).times(1);
-        let hold = if name.is_empty() { fault } else { fault.named(name) }.hold();
-        change(&autox);
-        hold.wait_until_reached();
-        running.signal("KILL");
-        while !running.has_ended() {
-            std::thread::yield_now();
-        }
-        hold.release();
-        let again = autox.start();
-        settled(&autox);
-        drop(again);
-        check(&autox, &format!("killed at {verb} {resource} {name}"));
-        points += 1;
-    }
-    assert!(points >= 4, "{writes:?}");
-}
-
-fn first(autox: &Autox) {
-    autox.server.put(deployment("web", "1"));
-    autox.launched("autox-web-load", "1");
-}
-
-#[test]
-fn killed_at_any_write_of_a_launch_it_launches_exactly_once() {
-    let check = |autox: &Autox, place: &str| {
-        assert_eq!(autox.jobs_made(), ["iter8-autox-web-load-1"], "{place}");
-        assert_eq!(autox.server.list("jobs", SHOP).len(), 1, "{place}");
-    };
-    killed_at_every_write(
-        |_| (),
-        |autox| drop(autox.server.put(deployment("web", "1"))),
-        |autox| {
-            autox.launched("autox-web-load", "1");
-        },
-        check,
-    );
-}
-
-#[test]
-fn killed_at_any_write_of_the_launch_for_another_version_it_launches_exactly_once() {
-    let check = |autox: &Autox, place: &str| {
-        assert_eq!(autox.jobs_made(), ["iter8-autox-web-load-2"], "{place}");
-        assert_eq!(autox.server.list("jobs", SHOP).len(), 1, "{place}");
-    };
-    killed_at_every_write(
-        first,
-        |autox| autox.version("web", "2"),
-        |autox| {
-            autox.launched("autox-web-load", "2");
-        },
-        check,
-    );
-}
-
-#[test]
-fn killed_at_any_write_of_a_deletion_it_leaves_nothing() {
-    let check = |autox: &Autox, place: &str| assert_eq!(autox.jobs_made(), [""; 0], "{place}");
-    killed_at_every_write(
-        first,
-        |autox| autox.server.remove("deployments", SHOP, "web"),
-        |autox| autox.gone("autox-web-load"),
-        check,
-    );
 }
 
 #[test]
