@@ -113,11 +113,12 @@ struct Failure {
 impl View {
     /// The page of a result, with this style sheet.
     pub(super) fn of(result: &ExperimentResult, style: &'static str) -> Self {
+        let tested = result.trigger.as_ref().map_or_else(String::new, |tested| format!(", {tested}"));
         let revision = if result.revision == 0 { String::new() } else { format!(", revision {}", result.revision) };
         Self {
             style,
             headline: Headline::of(result),
-            experiment: format!("{}{revision}", result.group),
+            experiment: format!("{}{revision}{tested}", result.group),
             reason: result.verdict_reason.clone(),
             summary: summary(result),
             steps: result.steps.iter().map(Step::of).collect(),
