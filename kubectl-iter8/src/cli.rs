@@ -40,7 +40,8 @@ impl Cli {
 
 /// `words` with `--flag=true` as `--flag` and without `--flag=false`: kubectl takes both, and scripts use them.
 fn without_booleans(words: &[OsString], command: &Clap) -> Vec<OsString> {
-    let all = command.get_subcommands().chain([command]).flat_map(Clap::get_arguments);
+    let nested = command.get_subcommands().flat_map(Clap::get_subcommands);
+    let all = nested.chain(command.get_subcommands()).chain([command]).flat_map(Clap::get_arguments);
     let switches: Vec<&str> =
         all.filter(|arg| matches!(arg.get_action(), ArgAction::SetTrue)).filter_map(clap::Arg::get_long).collect();
     let plain = |word: &OsString| {
@@ -65,6 +66,7 @@ pub(crate) enum Command {
     Render(commands::render::RenderArgs),
     Diff(commands::diff::DiffArgs),
     Lint(commands::lint::LintArgs),
+    Autox(commands::autox::AutoxArgs),
     Demo(commands::demo::DemoArgs),
     Check(commands::check::CheckArgs),
     Completion(commands::completion::CompletionArgs),
@@ -83,6 +85,7 @@ impl Command {
             Self::Render(args) => commands::render::run(args, context).await,
             Self::Diff(args) => commands::diff::run(args, context).await,
             Self::Lint(args) => commands::lint::run(args, context).await,
+            Self::Autox(args) => commands::autox::run(args, context).await,
             Self::Demo(args) => commands::demo::run(args, context).await,
             Self::Check(args) => commands::check::run(args, context).await,
             Self::Completion(args) => commands::completion::run(&args, context),
@@ -109,6 +112,10 @@ mod tests {
         assert_eq!(
             read("iter8 launch --wait=true --local=false --set=wait=true"),
             ["iter8", "launch", "--wait", "--set=wait=true"]
+        );
+        assert_eq!(
+            read("iter8 autox delete --keep-experiments=true"),
+            ["iter8", "autox", "delete", "--keep-experiments"]
         );
         assert_eq!(read("iter8 get --watch=maybe"), ["iter8", "get", "--watch=maybe"]);
     }

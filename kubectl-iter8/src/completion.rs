@@ -8,7 +8,8 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, complete};
 use iter8_cluster::groups::list_groups;
 use iter8_core::schema::paths;
-use iter8_core::{Task, values};
+use iter8_core::{Task, autox, values};
+use serde_json::Value;
 
 use crate::cli::Cli;
 use crate::connect::{ConnectEnv, GlobalArgs};
@@ -48,36 +49,58 @@ pub(crate) fn command(words: &[OsString], env: &ConnectEnv) -> Command {
     let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
     for name in names {
         let (words, env) = (words.clone(), env.clone());
-        command = command.mut_subcommand(name, move |sub| {
+        command = command.mut_subcommand(name, move |mut sub| {
             // Of a command and its alias only one is offered, and that should be the command.
             let aliases: Vec<String> = sub.get_visible_aliases().map(str::to_owned).collect();
-            let sub = sub.visible_alias(None).aliases(aliases);
-            let ids: Vec<String> = sub.get_arguments().map(|arg| arg.get_id().to_string()).collect();
-            ids.into_iter().fold(sub, |sub, id| {
-                let (words, env) = (words.clone(), env.clone());
-                match id.as_str() {
-                    "group" => {
-                        sub.mut_arg("group", |arg| arg.add(ArgValueCandidates::new(move || groups(&words, &env))))
-                    }
-                    "set" | "set_string" | "set_json" | "set_file" | "set_literal" => {
-                        sub.mut_arg(id, |arg| arg.add(ArgValueCompleter::new(keys)))
-                    }
-                    _ => sub,
-                }
-            })
+            sub = sub.visible_alias(None).aliases(aliases);
+            // The commands below have values of their own.
+            let below: Vec<String> = sub.get_subcommands().map(|below| below.get_name().to_owned()).collect();
+            for name in below {
+                sub = sub.mut_subcommand(name, |below| with_values(below, &words, &env, keys_of_autox));
+            }
+            with_values(sub, &words, &env, keys)
         });
     }
     command
 }
 
-/// Keys of the values that begin with what stands there already.
+/// A command with what can be said about the values of its flags.
+fn with_values(
+    command: Command,
+    words: &[OsString],
+    env: &ConnectEnv,
+    keys: fn(&OsStr) -> Vec<CompletionCandidate>,
+) -> Command {
+    let ids: Vec<String> = command.get_arguments().map(|arg| arg.get_id().to_string()).collect();
+    ids.into_iter().fold(command, |command, id| {
+        let (words, env) = (words.to_owned(), env.clone());
+        match id.as_str() {
+            "group" => command.mut_arg("group", |arg| arg.add(ArgValueCandidates::new(move || groups(&words, &env)))),
+            "set" | "set_string" | "set_json" | "set_file" | "set_literal" => {
+                command.mut_arg(id, |arg| arg.add(ArgValueCompleter::new(keys)))
+            }
+            _ => command,
+        }
+    })
+}
+
+/// Keys of the values of an experiment that begin with what stands there already.
 fn keys(current: &OsStr) -> Vec<CompletionCandidate> {
     let typed = current.to_string_lossy();
     if let Some(list) = typed.strip_prefix("tasks={") {
         return tasks(list);
     }
-    let known = paths(&values::schema());
-    let fitting = known.iter().filter(|(path, _)| path.starts_with(&*typed));
+    keys_of(&values::schema(), &typed)
+}
+
+/// Keys of the values of AutoX that begin with what stands there already.
+fn keys_of_autox(current: &OsStr) -> Vec<CompletionCandidate> {
+    keys_of(&autox::values::schema(), &current.to_string_lossy())
+}
+
+fn keys_of(schema: &Value, typed: &str) -> Vec<CompletionCandidate> {
+    let known = paths(schema);
+    let fitting = known.iter().filter(|(path, _)| path.starts_with(typed));
     fitting
         .map(|(path, help)| {
             let has_keys_below = known.iter().any(|(other, _)| other.starts_with(&format!("{path}.")));

@@ -60,6 +60,12 @@ impl CliError {
         self
     }
 
+    /// Says what to do about it instead of what was said.
+    pub(crate) fn replaced_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints = vec![hint.into()];
+        self
+    }
+
     /// The exit code.
     pub(crate) const fn code(&self) -> ExitCode {
         self.code
@@ -129,6 +135,10 @@ impl From<ClusterError> for CliError {
                     if is_result { "launch the experiment again" } else { "`kubectl iter8 delete` removes the group" };
                 Self::new(ExitCode::Cluster, chain(&error)).hinted(hint)
             }
+            ClusterError::NoAutox { .. } => Self::new(ExitCode::NotFound, chain(&error))
+                .hinted("name another with --name, or its namespace with -n; `kubectl iter8 autox apply` installs one"),
+            ClusterError::AutoxChanged { .. } => Self::new(ExitCode::Cluster, chain(&error))
+                .hinted("look at `kubectl iter8 autox status`, then apply again"),
             ClusterError::NoPod { .. } => Self::new(ExitCode::NotFound, chain(&error)),
             ClusterError::Render { .. } | ClusterError::Manifest(_) => Self::usage(chain(&error)),
             ClusterError::TimedOut { .. } => Self::new(ExitCode::TimedOut, chain(&error)),

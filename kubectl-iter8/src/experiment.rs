@@ -21,17 +21,28 @@ pub(crate) enum Validate {
     Ignore,
 }
 
+impl From<Validate> for UnknownKeys {
+    fn from(validate: Validate) -> Self {
+        match validate {
+            Validate::Strict => Self::Refuse,
+            Validate::Warn => Self::Warn,
+            Validate::Ignore => Self::Ignore,
+        }
+    }
+}
+
 /// Merges what the user set with the chart's defaults and checks it.
 pub(crate) fn check(user_values: Value, validate: Validate) -> Result<Checked, CliError> {
-    let unknown_keys = match validate {
-        Validate::Strict => UnknownKeys::Refuse,
-        Validate::Warn => UnknownKeys::Warn,
-        Validate::Ignore => UnknownKeys::Ignore,
-    };
-    experiment::check(user_values, unknown_keys).map_err(|error| match error {
-        ExperimentError::Values(problems) => CliError::values(&problems),
-        ExperimentError::Chart(_) | ExperimentError::Spec(_) => CliError::new(ExitCode::Internal, chain(&error)),
-    })
+    Ok(experiment::check(user_values, validate.into())?)
+}
+
+impl From<ExperimentError> for CliError {
+    fn from(error: ExperimentError) -> Self {
+        match &error {
+            ExperimentError::Values(problems) => Self::values(problems),
+            ExperimentError::Chart(_) | ExperimentError::Spec(_) => Self::new(ExitCode::Internal, chain(&error)),
+        }
+    }
 }
 
 /// The objects of one revision.

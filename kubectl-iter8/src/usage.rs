@@ -15,7 +15,12 @@ pub(crate) fn error(refusal: &clap::Error, words: &[OsString]) -> CliError {
     let mut cli = Cli::command().ignore_errors(true);
     cli.build();
     let matches = cli.clone().try_get_matches_from(words).ok();
-    let command = matches.as_ref().and_then(|matches| cli.find_subcommand(matches.subcommand_name()?)).unwrap_or(&cli);
+    let (mut command, mut matches) = (&cli, matches.as_ref());
+    while let Some((name, below)) = matches.and_then(clap::ArgMatches::subcommand)
+        && let Some(found) = command.find_subcommand(name)
+    {
+        (command, matches) = (found, Some(below));
+    }
     let help = command.get_bin_name().unwrap_or("kubectl iter8");
     CliError::usage(format!("{}\nSee '{help} --help' for usage.", sentence(refusal, command)))
 }
@@ -35,7 +40,8 @@ fn sentence(refusal: &clap::Error, command: &Command) -> String {
                 "run" => "; `launch --local` runs an experiment here".to_owned(),
                 _ => meant(refusal, ContextKind::SuggestedSubcommand),
             };
-            format!("unknown command \"{unknown}\" for \"kubectl iter8\"{instead}")
+            let parent = command.get_bin_name().unwrap_or("kubectl iter8");
+            format!("unknown command \"{unknown}\" for \"{parent}\"{instead}")
         }
         ErrorKind::UnknownArgument if word.starts_with("--") => {
             format!("unknown flag: {word}{}", meant(refusal, ContextKind::SuggestedArg))

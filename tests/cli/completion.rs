@@ -51,6 +51,7 @@ fn every_command_is_offered() {
         "render",
         "diff",
         "lint",
+        "autox",
         "demo",
         "check",
         "completion",
@@ -103,6 +104,8 @@ fn keys_of_values_are_offered_from_the_schema() {
     assert_eq!(candidates(&plugin, &["launch", "--set", "tasks={ht"]), ["tasks={http"]);
     assert_eq!(candidates(&plugin, &["launch", "--set", "tasks={http,as"]), ["tasks={http,assess"]);
     assert_eq!(candidates(&plugin, &["render", "--set-string", "ready.dep"]), ["ready.deploy="]);
+    assert_eq!(candidates(&plugin, &["autox", "apply", "--set", "repl"]), ["replicas="]);
+    assert_eq!(candidates(&plugin, &["autox", "ap"]), ["apply"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::plugin::Plugin;
 
 /// Every command that has a help of its own.
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "launch",
     "assert",
     "report",
@@ -13,17 +13,26 @@ const COMMANDS: [&str; 13] = [
     "render",
     "diff",
     "lint",
+    "autox",
     "demo",
     "check",
     "completion",
     "version",
 ];
 
+/// The commands below `autox`.
+const OF_AUTOX: [&str; 3] = ["autox apply", "autox delete", "autox render"];
+
+/// All of them, and the program itself.
+fn all() -> impl Iterator<Item = &'static str> {
+    [""].into_iter().chain(COMMANDS).chain(OF_AUTOX)
+}
+
 #[test]
 fn the_help_of_every_command_is_the_one_that_was_reviewed() {
     let plugin = Plugin::new();
     let mut help = String::new();
-    for command in [""].into_iter().chain(COMMANDS) {
+    for command in all() {
         let line = format!("{command} --help");
         let output = plugin.run(&line).code(0);
         assert_eq!(output.stderr, "", "{line}");
@@ -44,18 +53,22 @@ fn the_help_of_every_command_is_the_one_that_was_reviewed() {
 
 #[test]
 fn no_command_is_missing_from_the_help_that_was_reviewed() {
-    let listed = Plugin::new().run("--help").code(0).stdout;
-    let commands = listed.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    // Descriptions that do not fit go on in lines that begin further right.
-    let names =
-        commands.lines().filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
-    assert_eq!(names.collect::<Vec<_>>(), COMMANDS);
+    let listed = |line: &str| {
+        let help = Plugin::new().run(&format!("{line} --help")).code(0).stdout;
+        let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+        // Descriptions that do not fit go on in lines that begin further right.
+        let lines = commands.lines().filter(|line| !line.starts_with("   "));
+        let names = lines.filter_map(|line| line.split_whitespace().next());
+        names.map(|name| format!("{line} {name}").trim().to_owned()).collect::<Vec<String>>()
+    };
+    assert_eq!(listed(""), COMMANDS);
+    assert_eq!(listed("autox"), OF_AUTOX);
 }
 
 #[test]
 fn help_fits_a_terminal_of_eighty_columns() {
     let plugin = Plugin::new();
-    for command in [""].into_iter().chain(COMMANDS) {
+    for command in all() {
         let help = plugin.run(&format!("{command} --help")).code(0).stdout;
         for line in help.lines() {
             assert!(line.chars().count() <= 80, "{command}: {line}");
@@ -81,7 +94,7 @@ fn the_short_help_leaves_out_the_flags_that_few_need() {
 #[test]
 fn an_example_is_never_broken_by_the_edge_of_the_terminal() {
     let plugin = Plugin::new();
-    for command in COMMANDS {
+    for command in all().skip(1) {
         let help = plugin.run(&format!("{command} --help")).code(0).stdout;
         let examples = help.split("Examples:\n").nth(1).unwrap_or_else(|| panic!("{command} has no examples"));
         let mut goes_on = false;

@@ -3,6 +3,7 @@
 
 mod agent;
 mod assert;
+mod autox;
 mod bad_days;
 mod bad_input;
 mod check;

@@ -87,7 +87,7 @@ fn only_what_changes_is_shown_and_no_credentials() {
     assert_snapshot!(plugin.run(&diff("--set http.qps=50,http.headers.Authorization=first-secret")), @r#"
     --- live/secret/iter8-default-1-spec
     +++ merged/secret/iter8-default-2-spec
-    @@ -29,7 +29,7 @@
+    @@ -28,7 +28,7 @@
                "headers": {
                  "Authorization": "[redacted]"
                },
@@ -98,7 +98,7 @@ fn only_what_changes_is_shown_and_no_credentials() {
          - task: "assess"
     --- live/job.batch/iter8-default-1
     +++ merged/job.batch/iter8-default-2
-    @@ -19,7 +19,7 @@
+    @@ -18,7 +18,7 @@
          uid: 00000000-0000-4000-8000-000000000003
      spec:
        backoffLimit: 0
@@ -165,7 +165,7 @@ fn what_somebody_else_changed_is_shown() {
     assert_snapshot!(plugin.run(&diff("")), @r#"
     --- live/role.rbac.authorization.k8s.io/iter8-default
     +++ merged/role.rbac.authorization.k8s.io/iter8-default
-    @@ -19,8 +19,12 @@
+    @@ -18,8 +18,12 @@
          uid: 00000000-0000-4000-8000-000000000003
      rules:
      - apiGroups:

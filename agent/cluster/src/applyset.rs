@@ -86,10 +86,12 @@ impl Extent {
         annotations
     }
 
-    /// Every kind in every namespace.
+    /// Every kind in every namespace where it can be. Other kinds than permissions are not looked for elsewhere, so that
+    /// nobody needs to be allowed to list, say, the Secrets of a namespace of others.
     pub fn places<'a>(&'a self, home: &'a str) -> impl Iterator<Item = (Kind, &'a str)> {
         let namespaces = std::iter::once(home).chain(self.namespaces.iter().map(String::as_str));
-        namespaces.flat_map(|namespace| self.kinds.iter().map(move |kind| (*kind, namespace)))
+        let places = namespaces.flat_map(|namespace| self.kinds.iter().map(move |kind| (*kind, namespace)));
+        places.filter(move |(kind, namespace)| *namespace == home || kind.is_made_elsewhere())
     }
 }
 
@@ -110,7 +112,9 @@ mod tests {
         assert_eq!(annotations[APPLYSET_GROUP_KINDS], "Job.batch,Role.rbac.authorization.k8s.io,Secret");
         assert_eq!(annotations[APPLYSET_NAMESPACES], "db");
         assert_eq!(Extent::read(Some(&annotations)), extent);
-        assert_eq!(extent.places("shop").count(), 6);
+        assert_eq!(extent.places("shop").filter(|(_, namespace)| *namespace == "shop").count(), 3);
+        let elsewhere: Vec<_> = extent.places("shop").filter(|(_, namespace)| *namespace == "db").collect();
+        assert_eq!(elsewhere, [(Kind::Role, "db")]);
     }
 
     #[test]

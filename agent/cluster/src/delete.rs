@@ -37,7 +37,7 @@ pub async fn delete(
     let mut removal = Removal::of(client, found.into_iter().map(|found| found.member).collect());
     removal.begin().await?;
     if let Some(limit) = wait {
-        removal.wait(limit, group).await?;
+        removal.wait(limit, &format!("group {group}")).await?;
     }
     let parent = member_of(&parent);
     remove(client, &parent).await?;
@@ -101,12 +101,13 @@ impl<'a> Removal<'a> {
         Ok(self.left.is_empty())
     }
 
-    async fn wait(&mut self, limit: Duration, group: &Group) -> Result<(), ClusterError> {
+    /// Waits until they are gone. `whose` names what they belong to.
+    pub(crate) async fn wait(&mut self, limit: Duration, whose: &str) -> Result<(), ClusterError> {
         let deadline = Instant::now() + limit;
         while !self.is_done().await? {
             if Instant::now() >= deadline {
                 let left: Vec<String> = self.left.iter().map(|member| member.object.to_string()).collect();
-                let what = format!("deleting {} of group {group}", left.join(", "));
+                let what = format!("deleting {} of {whose}", left.join(", "));
                 return Err(ClusterError::TimedOut { what, limit });
             }
             sleep(POLL).await;

@@ -67,6 +67,20 @@ pub enum ClusterError {
         /// The revision that was asked for, if one was.
         revision: Option<Revision>,
     },
+    /// There is no such installation of AutoX.
+    #[error("no AutoX {name} in namespace {namespace}")]
+    NoAutox {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        namespace: String,
+    },
+    /// Somebody else changed an installation of AutoX while this was under way.
+    #[error("AutoX {name} was changed by somebody else at the same time")]
+    AutoxChanged {
+        /// Its name.
+        name: String,
+    },
     /// A stored history or result cannot be read.
     #[error("secret/{secret} in namespace {namespace} cannot be read")]
     Corrupt {

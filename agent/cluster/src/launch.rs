@@ -276,9 +276,9 @@ impl<'a> Attempt<'a> {
         let is_new_role = |index: usize| planned[index].object.kind == Kind::Role && self.survey.live[index].is_none();
         let new_roles = (0..planned.len()).any(is_new_role);
         let phase = |object: &ObjectId| match object.kind {
-            Kind::ServiceAccount | Kind::Secret | Kind::Role => 0,
+            Kind::ServiceAccount | Kind::Secret | Kind::Role | Kind::PodDisruptionBudget => 0,
             Kind::RoleBinding => usize::from(new_roles),
-            Kind::CronJob | Kind::Job => 2,
+            Kind::Deployment | Kind::CronJob | Kind::Job => 2,
         };
         let mut phases = vec![Vec::new(); 3];
         for (index, planned) in planned.iter().enumerate() {
@@ -294,21 +294,7 @@ impl<'a> Attempt<'a> {
         if object.namespace == self.parent.namespace() {
             own(&mut manifest, &self.parent.owner_reference());
         }
-        let mut tries = 0;
-        loop {
-            match apply(self.client, object, &manifest, false).await {
-                // The role was made a moment ago, but the API server checks bindings against a cache.
-                Err(error)
-                    if object.kind == Kind::RoleBinding
-                        && error.failure() == Some(Failure::NotFound)
-                        && tries < BINDING_RETRIES =>
-                {
-                    tries += 1;
-                    sleep(POLL / 2).await;
-                }
-                answer => return answer,
-            }
-        }
+        apply_patiently(self.client, object, &manifest).await
     }
 
     async fn prune(
@@ -392,6 +378,29 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// Applies one object; a binding again and again whose role was made a moment ago, because the API server checks bindings
+/// against a cache.
+pub(crate) async fn apply_patiently(
+    client: &Client,
+    object: &ObjectId,
+    manifest: &Value,
+) -> Result<DynamicObject, ClusterError> {
+    let mut tries = 0;
+    loop {
+        match apply(client, object, manifest, false).await {
+            Err(error)
+                if object.kind == Kind::RoleBinding
+                    && error.failure() == Some(Failure::NotFound)
+                    && tries < BINDING_RETRIES =>
+            {
+                tries += 1;
+                sleep(POLL / 2).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
 /// Applies one object as iter8's own, taking fields over from whoever else set them.
 pub(crate) async fn apply(
     client: &Client,
@@ -434,8 +443,8 @@ pub(crate) fn kept(plan: &LaunchPlan<'_>, history: &History, revision: Revision)
 /// Whether all revisions of a group share the object.
 fn is_shared(object: &ObjectId) -> bool {
     match object.kind {
-        Kind::ServiceAccount | Kind::Role | Kind::RoleBinding => true,
-        Kind::Secret | Kind::CronJob | Kind::Job => false,
+        Kind::ServiceAccount | Kind::Role | Kind::RoleBinding | Kind::PodDisruptionBudget => true,
+        Kind::Secret | Kind::Deployment | Kind::CronJob | Kind::Job => false,
     }
 }
 

@@ -5,6 +5,7 @@
 //! pure. What an experiment means is the business of iter8-core; what is printed about it, of the plugin.
 
 pub mod applyset;
+pub mod autox;
 pub mod chart;
 pub mod delete;
 pub mod diagnose;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod experiment;
 pub mod groups;
 pub mod history;
+pub mod install;
 pub mod launch;
 pub mod logs;
 pub mod names;
@@ -23,6 +25,7 @@ pub mod preview;
 pub mod records;
 pub mod result;
 pub mod result_secret;
+pub mod served;
 mod survey;
 pub mod template;
 pub mod templates;

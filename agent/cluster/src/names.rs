@@ -28,6 +28,15 @@ pub const AUTOX_GROUP: &str = "iter8.tools/autox-group";
 /// Annotation of a group's parent: what AutoX launched, as JSON; see [`crate::records`].
 pub const AUTOX_RECORD: &str = "iter8.tools/autox-record";
 
+/// Label: the installation of AutoX that an object belongs to.
+pub const RELEASE: &str = "iter8.tools/release";
+/// Value of [`NAME`] on objects of an installation of AutoX.
+pub const AUTOX_NAME_VALUE: &str = "iter8-autox";
+/// Value of [`COMPONENT`] on them.
+pub const AUTOX_COMPONENT: &str = "autox";
+/// Type of the Secret that is the parent of an installation.
+pub const INSTALLATION_TYPE: &str = "iter8.tools/autox";
+
 /// Annotation of a group's parent: its deletion was begun.
 pub const DELETING: &str = "iter8.tools/deleting";
 
@@ -35,8 +44,6 @@ pub const DELETING: &str = "iter8.tools/deleting";
 pub const NAME: &str = "app.kubernetes.io/name";
 /// Value of [`NAME`].
 pub const NAME_VALUE: &str = "iter8";
-/// Label: the group, for tools that know no iter8.
-pub const INSTANCE: &str = "app.kubernetes.io/instance";
 /// Label: version of the chart's app.
 pub const VERSION: &str = "app.kubernetes.io/version";
 /// Label: the tool that manages an object; [`MANAGER`] on objects of the plugin.
@@ -198,11 +205,11 @@ impl fmt::Display for Revision {
     }
 }
 
-/// The labels of an object that the plugin makes itself; those of a chart say the same.
+/// The labels of an object that the plugin makes itself; those of a chart say the same. There is no
+/// `app.kubernetes.io/instance` among them: Argo CD may track its apps by it, and would prune a group of the same name.
 pub fn labels(group: &str, revision: Option<u32>, component: Component) -> BTreeMap<String, String> {
     let general = [
         (NAME, NAME_VALUE),
-        (INSTANCE, group),
         (VERSION, env!("CARGO_PKG_VERSION")),
         (MANAGED_BY, MANAGER),
         (COMPONENT, component.label()),
@@ -210,6 +217,23 @@ pub fn labels(group: &str, revision: Option<u32>, component: Component) -> BTree
     ];
     let general = general.map(|(key, value)| (key.to_owned(), value.to_owned()));
     general.into_iter().chain(revision.map(|number| (REVISION.to_owned(), number.to_string()))).collect()
+}
+
+/// The labels of the parent of an installation of AutoX; those of the chart say the same.
+pub fn installation_labels(release: &str) -> BTreeMap<String, String> {
+    let labels = [
+        (NAME, AUTOX_NAME_VALUE),
+        (RELEASE, release),
+        (VERSION, env!("CARGO_PKG_VERSION")),
+        (MANAGED_BY, MANAGER),
+        (COMPONENT, AUTOX_COMPONENT),
+    ];
+    labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// The identity of an installation of AutoX, as records name it.
+pub fn autox(namespace: &str, release: &str) -> String {
+    format!("{namespace}/{release}")
 }
 
 /// Name of the Secret that is the parent of a group.

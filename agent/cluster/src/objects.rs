@@ -21,6 +21,10 @@ pub enum Kind {
     Role,
     /// `rbac.authorization.k8s.io/v1`.
     RoleBinding,
+    /// `policy/v1`.
+    PodDisruptionBudget,
+    /// `apps/v1`.
+    Deployment,
     /// `batch/v1`.
     CronJob,
     /// `batch/v1`.
@@ -64,8 +68,16 @@ pub enum Action {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::ServiceAccount, Self::Secret, Self::Role, Self::RoleBinding, Self::CronJob, Self::Job];
+    pub const ALL: [Self; 8] = [
+        Self::ServiceAccount,
+        Self::Secret,
+        Self::Role,
+        Self::RoleBinding,
+        Self::PodDisruptionBudget,
+        Self::Deployment,
+        Self::CronJob,
+        Self::Job,
+    ];
 
     /// The name in manifests.
     pub const fn as_str(self) -> &'static str {
@@ -74,6 +86,8 @@ impl Kind {
             Self::Secret => "Secret",
             Self::Role => "Role",
             Self::RoleBinding => "RoleBinding",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::Deployment => "Deployment",
             Self::CronJob => "CronJob",
             Self::Job => "Job",
         }
@@ -84,6 +98,8 @@ impl Kind {
         match self {
             Self::ServiceAccount | Self::Secret => "",
             Self::Role | Self::RoleBinding => "rbac.authorization.k8s.io",
+            Self::PodDisruptionBudget => "policy",
+            Self::Deployment => "apps",
             Self::CronJob | Self::Job => "batch",
         }
     }
@@ -95,6 +111,8 @@ impl Kind {
             Self::Secret => "secrets",
             Self::Role => "roles",
             Self::RoleBinding => "rolebindings",
+            Self::PodDisruptionBudget => "poddisruptionbudgets",
+            Self::Deployment => "deployments",
             Self::CronJob => "cronjobs",
             Self::Job => "jobs",
         }
@@ -103,8 +121,21 @@ impl Kind {
     /// Whether objects of this kind start pods.
     pub const fn is_workload(self) -> bool {
         match self {
-            Self::CronJob | Self::Job => true,
-            Self::ServiceAccount | Self::Secret | Self::Role | Self::RoleBinding => false,
+            Self::Deployment | Self::CronJob | Self::Job => true,
+            Self::ServiceAccount | Self::Secret | Self::Role | Self::RoleBinding | Self::PodDisruptionBudget => false,
+        }
+    }
+
+    /// Whether objects of this kind are made in other namespaces than their set's: permissions are, nothing else.
+    pub const fn is_made_elsewhere(self) -> bool {
+        match self {
+            Self::Role | Self::RoleBinding => true,
+            Self::ServiceAccount
+            | Self::Secret
+            | Self::PodDisruptionBudget
+            | Self::Deployment
+            | Self::CronJob
+            | Self::Job => false,
         }
     }
 

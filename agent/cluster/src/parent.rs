@@ -182,20 +182,10 @@ impl Parent {
 
     /// Stores it, if nobody has written it since it was read.
     pub(crate) async fn save(&self, client: &Client) -> Result<Saved, ClusterError> {
-        let secret = self.to_secret()?;
-        let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
-        let api = secrets(client, self.namespace());
-        let (verb, answer) = match self.exists() {
-            true => ("update", api.replace(self.name(), &params, &secret).await),
-            false => ("create", api.create(&params, &secret).await),
-        };
-        match answer {
-            Ok(stored) => Ok(Saved::Yes(Box::new(Self { secret: stored, ..self.clone() }))),
-            Err(error) if Failure::of(&error) == Failure::Conflict => Ok(Saved::Conflict),
-            // It was deleted since it was read; who saves next finds that out by reading again.
-            Err(error) if self.exists() && Failure::of(&error) == Failure::NotFound => Ok(Saved::Conflict),
-            Err(error) => Err(ClusterError::api(verb, format_args!("secret/{}", self.name()), self.namespace())(error)),
-        }
+        Ok(match store(client, &self.to_secret()?).await? {
+            Some(secret) => Saved::Yes(Box::new(Self { secret, ..self.clone() })),
+            None => Saved::Conflict,
+        })
     }
 
     /// What AutoX launched, as the history tells it.
@@ -227,6 +217,27 @@ impl Parent {
         if let Some(annotations) = &mut self.secret.metadata.annotations {
             annotations.remove(names::HEARTBEAT);
         }
+    }
+}
+
+/// Stores a Secret, if nobody has written it since it was read: with a version it is replaced, without one it is made. None
+/// when somebody has.
+pub(crate) async fn store(client: &Client, secret: &Secret) -> Result<Option<Secret>, ClusterError> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (name, namespace) = (text(&secret.metadata.name), text(&secret.metadata.namespace));
+    let exists = secret.metadata.resource_version.is_some();
+    let params = PostParams { field_manager: Some(names::FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let api = secrets(client, &namespace);
+    let (verb, answer) = match exists {
+        true => ("update", api.replace(&name, &params, secret).await),
+        false => ("create", api.create(&params, secret).await),
+    };
+    match answer {
+        Ok(stored) => Ok(Some(stored)),
+        Err(error) if Failure::of(&error) == Failure::Conflict => Ok(None),
+        // It was deleted since it was read; who saves next finds that out by reading again.
+        Err(error) if exists && Failure::of(&error) == Failure::NotFound => Ok(None),
+        Err(error) => Err(ClusterError::api(verb, format_args!("secret/{name}"), &namespace)(error)),
     }
 }
 

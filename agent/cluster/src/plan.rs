@@ -99,10 +99,8 @@ pub(crate) fn objects(plan: &LaunchPlan<'_>, revision: Revision, set_id: &str) -
     })?;
     let digest = digest(&rendered);
     let mut planned = Vec::with_capacity(rendered.len() + 1);
-    for mut manifest in rendered {
-        let object = ObjectId::of(&manifest, plan.namespace)?;
-        join(&mut manifest, &object, set_id)?;
-        planned.push(Planned { object, manifest });
+    for manifest in rendered {
+        planned.push(member(manifest, plan.namespace, set_id)?);
     }
     let result = ObjectId {
         kind: Kind::Secret,
@@ -112,10 +110,22 @@ pub(crate) fn objects(plan: &LaunchPlan<'_>, revision: Revision, set_id: &str) -
     if planned.iter().all(|planned| planned.object != result) {
         planned.push(empty_result(plan.group, revision, result, set_id)?);
     }
+    Ok(Objects { planned: in_order(planned)?, digest })
+}
+
+/// Makes a manifest a member of a set; without a namespace of its own it is in `namespace`.
+pub(crate) fn member(mut manifest: Value, namespace: &str, set_id: &str) -> Result<Planned, ClusterError> {
+    let object = ObjectId::of(&manifest, namespace)?;
+    join(&mut manifest, &object, set_id)?;
+    Ok(Planned { object, manifest })
+}
+
+/// Members in the order in which they are applied, of which no two are the same.
+pub(crate) fn in_order(mut planned: Vec<Planned>) -> Result<Vec<Planned>, ClusterError> {
     planned.sort_by(|a, b| a.object.cmp(&b.object));
     match planned.windows(2).find(|pair| pair[0].object == pair[1].object) {
         Some(pair) => Err(ClusterError::Manifest(format!("of {} is there twice", pair[0].object))),
-        None => Ok(Objects { planned, digest }),
+        None => Ok(planned),
     }
 }
 

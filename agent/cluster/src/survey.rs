@@ -90,7 +90,13 @@ async fn list(client: &Client, kind: Kind, namespace: &str, params: &ListParams)
     // Only the state of jobs matters; results are large.
     let listed = match kind {
         Kind::Job => api.list(params).await.map(|list| list.items),
-        Kind::ServiceAccount | Kind::Secret | Kind::Role | Kind::RoleBinding | Kind::CronJob => {
+        Kind::ServiceAccount
+        | Kind::Secret
+        | Kind::Role
+        | Kind::RoleBinding
+        | Kind::PodDisruptionBudget
+        | Kind::Deployment
+        | Kind::CronJob => {
             let bare =
                 |item: PartialObjectMeta<_>| DynamicObject { types: None, metadata: item.metadata, data: Value::Null };
             api.list_metadata(params).await.map(|list| list.items.into_iter().map(bare).collect())
@@ -110,9 +116,9 @@ impl Found {
     /// Whether pods of it may be running.
     pub(crate) fn is_active(&self) -> bool {
         match self.member.object.kind {
-            Kind::CronJob => true,
+            Kind::Deployment | Kind::CronJob => true,
             Kind::Job => !is_finished(&self.manifest.data),
-            Kind::ServiceAccount | Kind::Secret | Kind::Role | Kind::RoleBinding => false,
+            Kind::ServiceAccount | Kind::Secret | Kind::Role | Kind::RoleBinding | Kind::PodDisruptionBudget => false,
         }
     }
 }
@@ -131,7 +137,7 @@ pub(crate) async fn read(client: &Client, object: &ObjectId) -> Result<Option<Dy
 }
 
 /// Who made an object that is not a member of the set.
-fn foreign(live: &DynamicObject, set_id: &str) -> Option<String> {
+pub(crate) fn foreign(live: &DynamicObject, set_id: &str) -> Option<String> {
     let part_of = live.metadata.labels.as_ref().and_then(|labels| labels.get(APPLYSET_PART_OF));
     (part_of.map(String::as_str) != Some(set_id)).then(|| owner(&live.metadata))
 }

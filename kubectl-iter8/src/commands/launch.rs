@@ -68,8 +68,9 @@ pub(crate) struct LaunchArgs {
     timeout: GoDuration,
 }
 
+/// What is only shown, in kubectl's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum DryRun {
+pub(super) enum DryRun {
     None,
     Client,
     Server,

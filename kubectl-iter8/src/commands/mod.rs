@@ -1,6 +1,7 @@
 //! One file per command: its arguments, and a thin function that answers it.
 
 pub(crate) mod assert;
+pub(crate) mod autox;
 pub(crate) mod check;
 pub(crate) mod completion;
 pub(crate) mod delete;

@@ -1,6 +1,6 @@
 //! Which resources the server knows, and what a request is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ const fn of(group: &'static str, plural: &'static str, kind: &'static str) -> Re
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
-const RESOURCES: [Resource; 29] = [
+const RESOURCES: [Resource; 30] = [
     core("secrets", "Secret"),
     core("configmaps", "ConfigMap"),
     core("serviceaccounts", "ServiceAccount"),
@@ -48,6 +48,7 @@ const RESOURCES: [Resource; 29] = [
     Resource { namespaced: false, ..of(RBAC, "clusterrolebindings", "ClusterRoleBinding") },
     of("discovery.k8s.io", "endpointslices", "EndpointSlice"),
     of("coordination.k8s.io", "leases", "Lease"),
+    of("policy", "poddisruptionbudgets", "PodDisruptionBudget"),
     of("events.k8s.io", "events", "Event"),
     of("networking.k8s.io", "ingresses", "Ingress"),
     of("networking.k8s.io", "networkpolicies", "NetworkPolicy"),
@@ -112,6 +113,18 @@ pub(crate) fn served(group: &str, version: &str, installed: &[Resource]) -> Opti
     })
 }
 
+/// The API groups but the core group, each with its one version, as discovery lists them.
+pub(crate) fn groups(installed: &[Resource]) -> Value {
+    let there = RESOURCES.into_iter().filter(|known| known.builtin || installed.contains(known));
+    let places: BTreeSet<(&str, &str)> = there.map(|known| (known.group, known.version)).collect();
+    let group = |(group, version): (&str, &str)| {
+        let version = json!({ "groupVersion": format!("{group}/{version}"), "version": version });
+        json!({ "name": group, "versions": [version], "preferredVersion": version })
+    };
+    let groups: Vec<Value> = places.into_iter().filter(|(group, _)| !group.is_empty()).map(group).collect();
+    json!({ "kind": "APIGroupList", "apiVersion": "v1", "groups": groups })
+}
+
 /// What a request is about.
 #[derive(Clone, Debug)]
 pub(crate) enum Route {
@@ -119,6 +132,8 @@ pub(crate) enum Route {
     Version,
     /// Whether it is well: `/readyz` and the like.
     Health,
+    /// Which API groups there are.
+    Groups,
     /// What a version of an API group serves.
     Group { group: String, version: String },
     /// Objects.
@@ -177,6 +192,7 @@ impl Route {
         let (group, version, rest) = match segments.as_slice() {
             ["version"] => return Self::Version,
             ["readyz" | "livez" | "healthz", ..] => return Self::Health,
+            ["apis"] => return Self::Groups,
             ["api", version] => return Self::Group { group: String::new(), version: (*version).to_owned() },
             ["apis", group, version] => {
                 return Self::Group { group: (*group).to_owned(), version: (*version).to_owned() };
@@ -223,7 +239,7 @@ mod tests {
     fn call(method: &Method, path: &str, query: &str) -> Option<Call> {
         match Route::parse(method, path, query, &[]) {
             Route::Call(call) => Some(call),
-            Route::Version | Route::Health | Route::Group { .. } | Route::Unknown => None,
+            Route::Version | Route::Health | Route::Groups | Route::Group { .. } | Route::Unknown => None,
         }
     }
 

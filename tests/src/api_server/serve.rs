@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use super::faults::{self, Effect};
-use super::resource::{Call, Route, served};
+use super::resource::{Call, Route, groups, served};
 use super::state::{Request, Shared, State};
 use super::status::{Body, Refusal};
 use super::verbs::{self, Asked};
@@ -44,7 +44,7 @@ async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result
     let route = shared.read(|state| Route::parse(&method, &path, &query, &state.installed));
     let call = match &route {
         Route::Call(call) => Some(call),
-        Route::Version | Route::Health | Route::Group { .. } | Route::Unknown => None,
+        Route::Version | Route::Health | Route::Groups | Route::Group { .. } | Route::Unknown => None,
     };
     let (number, effects) = shared.update(|state| {
         state.requests.push(Request {
@@ -69,6 +69,7 @@ async fn answer(request: http::Request<Incoming>, shared: Arc<Shared>) -> Result
         None => match &route {
             Route::Version => json_answer(StatusCode::OK, &version()),
             Route::Health => text_answer(StatusCode::OK, "ok"),
+            Route::Groups => json_answer(StatusCode::OK, &shared.read(|state| groups(&state.installed))),
             Route::Group { group, version } => {
                 let served = shared.read(|state| served(group, version, &state.installed));
                 served.map_or_else(

@@ -1,4 +1,4 @@
-//! The chart `iter8` with each values file, by both renderers.
+//! The charts with each values file, by both renderers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,15 +7,47 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iter8_cluster::chart::{Chart, Release, coalesce, render};
 use iter8_cluster::names::{Group, Revision, SPEC_KEY};
+use iter8_core::schema::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::oracle::{Answer, ask};
 use crate::repository;
 
+/// A chart with the folder of its values files.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Iter8,
+    Autox,
+}
+
+impl Of {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Iter8 => "iter8",
+            Self::Autox => "autox",
+        }
+    }
+
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Iter8 => "tests/helm/values",
+            Self::Autox => "tests/helm/autox",
+        }
+    }
+
+    fn problems(self, values: &Value) -> Vec<Problem> {
+        match self {
+            Self::Iter8 => iter8_core::values::problems(values),
+            Self::Autox => iter8_core::autox::values::problems(values, env!("CARGO_PKG_VERSION")),
+        }
+    }
+}
+
 /// A values file. Its opening comment says what it is about; lines of it may be directives:
 /// `# release: {name: …, namespace: …, revision: …}`, `# refused by: both` or `iter8 alone`, and `# differs: WHY`.
 struct Case {
+    of: Of,
     file: String,
     values: String,
     release: ReleaseOf,
@@ -46,15 +78,15 @@ enum Expected {
     RefusedByIter8Alone,
 }
 
-fn cases() -> Vec<Case> {
-    let folder = repository("tests/helm/values");
+fn cases(of: Of) -> Vec<Case> {
+    let folder = repository(of.folder());
     let mut cases: Vec<Case> = fs::read_dir(folder)
         .expect("the folder of the values can be read")
         .map(|entry| {
             let path = entry.expect("the folder of the values can be read").path();
             let values = fs::read_to_string(&path).expect("a values file can be read");
             let file = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-            Case { release: release(&values), expected: expected(&file, &values), file, values }
+            Case { of, release: release(&values), expected: expected(&file, &values), file, values }
         })
         .collect();
     cases.sort_by(|a, b| a.file.cmp(&b.file));
@@ -86,7 +118,7 @@ fn rendered(chart: &Chart, case: &Case) -> Result<Vec<Value>, String> {
     let options = serde_yaml::options! { legacy_octal_numbers: true };
     let user: Value = serde_yaml::from_str_with_options(&case.values, options).map_err(|error| error.to_string())?;
     let (values, _) = coalesce(&user, &chart.defaults);
-    let problems = iter8_core::values::problems(&values);
+    let problems = case.of.problems(&values);
     if !problems.is_empty() {
         return Err(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     }
@@ -100,22 +132,31 @@ fn rendered(chart: &Chart, case: &Case) -> Result<Vec<Value>, String> {
     render(chart, &release, &values).map_err(|error| error.to_string())
 }
 
-fn helm(cases: &[Case]) -> Vec<Answer> {
+fn helm(of: Of, cases: &[Case]) -> Vec<Answer> {
     let question = |Case { values, release: ReleaseOf { name, namespace, revision }, .. }: &Case| json!({"values": values, "name": name, "namespace": namespace, "revision": revision});
-    let directory = repository("manifests/charts/iter8");
+    let directory = repository("manifests/charts").join(of.name());
     let directory = directory.to_str().expect("the path is UTF-8");
     ask(&["chart", directory], &cases.iter().map(question).collect::<Vec<_>>())
 }
 
-#[test]
-fn the_chart_gives_the_same_objects_with_helm() {
-    let chart = Chart::embedded("iter8").unwrap();
-    let cases = cases();
-    let compared = cases.iter().zip(helm(&cases)).filter_map(|(case, answer)| {
+fn assert_the_same(of: Of) {
+    let chart = Chart::embedded(of.name()).unwrap();
+    let cases = cases(of);
+    let compared = cases.iter().zip(helm(of, &cases)).filter_map(|(case, answer)| {
         compared(case, rendered(&chart, case), answer).err().map(|difference| format!("{}: {difference}", case.file))
     });
     let different: Vec<String> = compared.collect();
     assert!(different.is_empty(), "\n{}\n", different.join("\n\n"));
+}
+
+#[test]
+fn the_chart_of_experiments_gives_the_same_objects_with_helm() {
+    assert_the_same(Of::Iter8);
+}
+
+#[test]
+fn the_chart_of_autox_gives_the_same_objects_with_helm() {
+    assert_the_same(Of::Autox);
 }
 
 /// What YAML, JSON, templates or a shell may find special, at the beginning, in the middle or at the end of a text.
@@ -183,8 +224,9 @@ fn any_text_survives_in_inputs_and_annotations() {
         pairs.enumerate().map(|(number, text)| (format!("x-{number}"), text.into())).collect();
     let http = json!({"url": "http://shop", "headers": texts});
     let values = json!({"tasks": ["http"], "http": http, "podAnnotations": texts}).to_string();
-    let case = Case { file: String::new(), values, release: ReleaseOf::default(), expected: Expected::SameObjects };
-    let helm = helm(std::slice::from_ref(&case)).remove(0);
+    let (of, file, expected) = (Of::Iter8, String::new(), Expected::SameObjects);
+    let case = Case { of, file, values, release: ReleaseOf::default(), expected };
+    let helm = helm(of, std::slice::from_ref(&case)).remove(0);
     let ours = rendered(&Chart::embedded("iter8").unwrap(), &case).unwrap();
     for (who, objects) in [("iter8", ours), ("Helm", helm.objects)] {
         let objects = by_identity(objects);
@@ -226,6 +268,9 @@ fn same(ours: Vec<Value>, helm: Vec<Value>) -> Result<(), String> {
     if shown.is_empty() { Ok(()) } else { Err(shown.join("\n")) }
 }
 
+/// Key of the configuration of AutoX in its Secret.
+const AUTOX_KEY: &str = "autox.yaml";
+
 /// Objects by kind, namespace and name, which no two of a chart share. The experiment is taken out of its encoding, so
 /// that the ways to write YAML do not matter, but what is read from it.
 fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
@@ -233,8 +278,10 @@ fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
     let named: BTreeMap<String, Value> = objects
         .into_iter()
         .map(|mut object| {
-            if let Some(encoded) = object["data"][SPEC_KEY].as_str() {
-                object["data"][SPEC_KEY] = decoded(encoded);
+            for key in [SPEC_KEY, AUTOX_KEY] {
+                if let Some(encoded) = object["data"][key].as_str() {
+                    object["data"][key] = decoded(encoded);
+                }
             }
             (format!("{} {}/{}", object["kind"], object["metadata"]["namespace"], object["metadata"]["name"]), object)
         })

@@ -1,7 +1,11 @@
-{{- /* The labels of an object. Takes a dict: root, component. */ -}}
+{{- /* The labels of an object. Argo CD may track its apps by app.kubernetes.io/instance, and would take a group of the same
+name as an app for a part of it, so that it only stands on objects that Helm or Argo CD manage. Takes a dict: root,
+component. */ -}}
 {{- define "iter8.labels" -}}
 app.kubernetes.io/name: iter8
+{{- if ne .root.Release.Service "kubectl-iter8" }}
 app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
+{{- end }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service | quote }}
 app.kubernetes.io/component: {{ .component }}

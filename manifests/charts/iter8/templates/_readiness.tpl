@@ -30,14 +30,16 @@ endpoints says whether an object is judged by its EndpointSlices. */ -}}
 {{- toJson $targets }}
 {{- end }}
 
-{{- /* Rules to look at exactly these objects. Takes a list as above, of one namespace. The EndpointSlices of a Service are
-found by label, which no resourceNames can express. */ -}}
+{{- /* Rules to look at exactly these objects. Takes a list as above, of one namespace; with `any` in place of a name, all of the
+resource are meant. The EndpointSlices of a Service are found by label, which no resourceNames can express. */ -}}
 {{- define "iter8.readiness.rules" -}}
 {{- $endpoints := false }}
 {{- range . }}
 - apiGroups: [{{ .group | quote }}]
   resources: [{{ .resource | quote }}]
+{{- if not .any }}
   resourceNames: [{{ .name | quote }}]
+{{- end }}
   verbs: [get]
 {{- if .endpoints }}{{ $endpoints = true }}{{ end }}
 {{- end }}

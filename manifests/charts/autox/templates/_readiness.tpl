@@ -1,0 +1,1 @@
+../../iter8/templates/_readiness.tpl
