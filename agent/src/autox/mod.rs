@@ -13,3 +13,4 @@ mod watch;
 mod work;
 
 pub use controller::{AutoxError, Options, run};
+pub use watch::is_rolled_out;

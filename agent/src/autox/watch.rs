@@ -366,23 +366,13 @@ fn config_text(secret: &Secret) -> String {
 
 /// What is seen of an object.
 fn view(object: &Value, scope: &Scope, source: &VersionSource) -> View {
-    let metadata = &object["metadata"];
-    // It only waits for its finalizers.
-    if !metadata["deletionTimestamp"].is_null() {
-        return View::Absent;
-    }
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let labels = metadata["labels"].as_object().into_iter().flatten();
-    View::Present(Seen {
-        uid: text(&metadata["uid"]),
-        version: source.version(object),
-        labels: labels.map(|(key, value)| (key.clone(), text(value))).collect(),
-        is_rolled_out: scope.whole && is_rolled_out(object, scope),
-    })
+    let is_rolled_out = scope.whole && is_rolled_out(object, &scope.group, &scope.resource);
+    Seen::of(object, source, is_rolled_out).map_or(View::Absent, View::Present)
 }
 
-fn is_rolled_out(object: &Value, scope: &Scope) -> bool {
-    match rule_for(&scope.group, &scope.resource) {
+/// Whether the rollout of an object of a resource is done: the newest version is what runs.
+pub fn is_rolled_out(object: &Value, group: &str, resource: &str) -> bool {
+    match rule_for(group, resource) {
         // A Service has no rollout.
         None | Some(ReadyRule::Service) => true,
         Some(rule) => readiness(rule, Some(object), &[]) == Readiness::Ready,

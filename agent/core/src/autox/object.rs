@@ -49,6 +49,23 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// What is read of an object, of which only the metadata need be there when the version is a label. None when it is
+    /// being deleted: it only waits for its finalizers.
+    pub fn of(object: &Value, source: &VersionSource, is_rolled_out: bool) -> Option<Self> {
+        let metadata = object.get("metadata")?;
+        if metadata.get("deletionTimestamp").is_some_and(|time| !time.is_null()) {
+            return None;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let labels = metadata.get("labels").and_then(Value::as_object).into_iter().flatten();
+        Some(Self {
+            uid: metadata.get("uid").map(text).unwrap_or_default(),
+            version: source.version(object),
+            labels: labels.map(|(key, value)| (key.clone(), text(value))).collect(),
+            is_rolled_out,
+        })
+    }
+
     /// Whether the label `iter8.tools/autox` is `true`.
     pub fn is_marked(&self) -> bool {
         self.labels.get(AUTOX_LABEL).is_some_and(|value| value == "true")
@@ -222,6 +239,15 @@ mod tests {
             let error = VersionSource::parse(text).unwrap_err();
             assert!(error.to_string().starts_with(&format!("is `{text}`: write label, image, or")), "{error}");
         }
+    }
+
+    #[test]
+    fn an_object_that_is_being_deleted_is_not_seen() {
+        let mut object = json!({ "metadata": { "uid": "u", "labels": { VERSION_LABEL: "2.0", AUTOX_LABEL: "true" } } });
+        let seen = Seen::of(&object, &VersionSource::Label, false).unwrap();
+        assert_eq!((seen.uid.as_str(), seen.version.as_deref(), seen.is_marked()), ("u", Some("2.0"), true));
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
+        assert_eq!(Seen::of(&object, &VersionSource::Label, false), None);
     }
 
     #[test]

@@ -6,6 +6,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::Tested;
+use super::object::Seen;
+use super::values::{self, SpecValues};
+use crate::scalar::Text;
 use crate::schema::Problem;
 
 /// What actions can refer to.
@@ -31,6 +35,35 @@ pub fn fill(values: &Map<String, Value>, trigger: &Trigger<'_>) -> Result<Map<St
     let mut problems = Vec::new();
     let filled = fill_map(values, trigger, "", &mut problems);
     if problems.is_empty() { Ok(filled) } else { Err(problems) }
+}
+
+/// The values of an experiment for its trigger as it was seen: filled, and with what is tested.
+///
+/// # Errors
+/// As [`fill`].
+pub fn of_launch(
+    trigger: &values::Trigger,
+    spec: &SpecValues,
+    version: &str,
+    seen: &Seen,
+) -> Result<Map<String, Value>, Vec<Problem>> {
+    let facts = Trigger {
+        name: &trigger.name.0,
+        namespace: &trigger.namespace.0,
+        version,
+        track: seen.track().unwrap_or_default(),
+        labels: seen.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+    };
+    let mut values = fill(&spec.values, &facts)?;
+    let tested = Tested {
+        resource: Some(Text(trigger.qualified_resource())),
+        namespace: Some(trigger.namespace.clone()),
+        name: Some(trigger.name.clone()),
+        version: Text(version.to_owned()),
+        track: seen.track().map(|track| Text(track.to_owned())),
+    };
+    values.insert("trigger".to_owned(), serde_json::to_value(tested).unwrap_or_default());
+    Ok(values)
 }
 
 /// Whether a text refers to the trigger.
@@ -215,6 +248,24 @@ mod tests {
         let values = json!({ "{{ .trigger.name }}": [1, true, null, { "v": "{{ .trigger.version }}" }] });
         let expected = json!({ "web": [1, true, null, { "v": "2.0" }] });
         assert_eq!(Value::Object(fill(values.as_object().unwrap(), &trigger()).unwrap()), expected);
+    }
+
+    #[test]
+    fn the_values_of_a_launch_know_what_is_tested() {
+        let trigger =
+            json!({ "name": "web", "namespace": "shop", "group": "apps", "version": "v1", "resource": "deployments" });
+        let trigger: values::Trigger = serde_json::from_value(trigger).unwrap();
+        let spec = json!({ "name": "iter8", "values": {
+            "tasks": ["http"], "http": { "url": "http://{{ .trigger.name }}.{{ .trigger.namespace }}/{{ .trigger.version }}" },
+        } });
+        let spec: SpecValues = serde_json::from_value(spec).unwrap();
+        let values = Value::Object(of_launch(&trigger, &spec, "2.0", &Seen::default()).unwrap());
+        assert_eq!(values["http"]["url"], "http://web.shop/2.0");
+        assert_eq!(
+            values["trigger"],
+            json!({ "resource": "deployments.apps", "namespace": "shop", "name": "web", "version": "2.0" })
+        );
+        assert_eq!(crate::values::problems(&values), []);
     }
 
     proptest! {
