@@ -4,6 +4,7 @@
 
 use std::process::Command;
 
+use crate::autox::{install, label, launched};
 use crate::harness::{Namespace, eventually, kubeconfig};
 
 const SET: &str = "--set";
@@ -51,6 +52,17 @@ fn nothing_is_lost_when_the_api_server_restarts_during_a_run() {
     ns.iter8(&["assert", "--timeout", "90s"]).code(0);
     let stored = ns.stored(1);
     assert_eq!(stored["load"]["http"]["completed"], 90, "nothing is lost");
+}
+
+#[test]
+fn autox_misses_no_version_when_the_api_server_restarts() {
+    let ns = Namespace::with_httpbin("restart");
+    let _ = install(&ns, &[]);
+    label(&ns, "iter8.tools/autox=true");
+    assert_eq!(launched(&ns, "v1"), 1);
+    component("restart", "apiserver");
+    label(&ns, "app.kubernetes.io/version=v2");
+    assert_eq!(launched(&ns, "v2"), 2);
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Voice {
 
     /// Says what was decided.
     pub(crate) fn decided(&mut self, decision: Decision) {
-        let Decision { key, group, action } = decision;
+        let Decision { key, group, action, is_first } = decision;
         if let Some(group) = &group {
             self.groups.insert(key.clone(), group.clone());
         }
@@ -90,12 +90,11 @@ impl Voice {
         match action {
             Action::Keep(why @ (Why::NotMarked | Why::NoVersion)) => {
                 info!("{namespace}/{experiment}: not launched, because {why}");
-                self.event(
-                    &key,
-                    EventType::Normal,
-                    why.reason(),
-                    format!("{experiment} is not launched, because {why}"),
-                );
+                // Whoever starts AutoX again learns nothing new of any trigger.
+                if !is_first {
+                    let note = format!("{experiment} is not launched, because {why}");
+                    self.event(&key, EventType::Normal, why.reason(), note);
+                }
             }
             Action::Keep(why @ (Why::NotKnown | Why::Current)) => {
                 debug!("{namespace}/{experiment}: nothing to do, because {why}");

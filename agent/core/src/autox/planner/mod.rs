@@ -91,6 +91,8 @@ pub struct Decision {
     pub group: Option<String>,
     /// What is done.
     pub action: Action,
+    /// Whether it is the first since the trigger and its experiments are known: then nothing has changed.
+    pub is_first: bool,
 }
 
 /// What to do now.
@@ -309,8 +311,9 @@ impl Planner {
         };
         turn.wake = turn.wake.into_iter().chain(wake).min();
         if experiment.told.as_ref() != Some(&action) && action != Action::Look {
+            let is_first = matches!(experiment.told, None | Some(Action::Keep(Why::NotKnown)));
             experiment.told = Some(action.clone());
-            turn.decisions.push(Decision { key: key.clone(), group, action: action.clone() });
+            turn.decisions.push(Decision { key: key.clone(), group, action: action.clone(), is_first });
         }
         if now < experiment.due {
             return;

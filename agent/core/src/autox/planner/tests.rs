@@ -147,7 +147,10 @@ fn a_decision_is_told_once() {
     let told = planner.turn(seconds(0)).decisions;
     assert_eq!(told.len(), 1);
     assert_eq!((told[0].group.as_deref(), &told[0].action), (Some("web"), &Action::Keep(Why::NotMarked)));
+    assert!(told[0].is_first);
     assert_eq!(planner.turn(seconds(1)).decisions, []);
+    planner.observe("web", View::Absent, seconds(2));
+    assert!(planner.turn(seconds(2)).decisions.iter().all(|decision| !decision.is_first));
 }
 
 #[test]
