@@ -67,12 +67,14 @@ pub(crate) async fn campaign(candidate: Candidate, leading: watch::Sender<bool>,
     let api: Api<Lease> = Api::namespaced(candidate.client.clone(), &candidate.namespace);
     // The version that was seen last, and when it was first seen.
     let mut seen = (String::new(), Instant::now());
+    // What was written last, while this replica holds it.
+    let mut held: Option<Lease> = None;
     let mut renewed: Option<Instant> = None;
     let mut told = false;
     loop {
         let began = Instant::now();
         let tried = tokio::select! {
-            tried = candidate.attempt(&api, &mut seen) => tried,
+            tried = candidate.attempt(&api, &mut seen, &mut held) => tried,
             // An attempt that hangs must not keep a holder in office.
             () = sleep(RENEW_DEADLINE) => Err("it took too long".to_owned()),
             () = cancel.cancelled() => break,
@@ -126,13 +128,23 @@ pub(crate) async fn campaign(candidate: Candidate, leading: watch::Sender<bool>,
 
 impl Candidate {
     /// Reads the Lease and writes it if it is free or ours. Whether it is ours then; an error in words.
-    async fn attempt(&self, api: &Api<Lease>, seen: &mut (String, Instant)) -> Result<bool, String> {
+    async fn attempt(
+        &self,
+        api: &Api<Lease>,
+        seen: &mut (String, Instant),
+        held: &mut Option<Lease>,
+    ) -> Result<bool, String> {
+        // Nobody else writes it while it is renewed in time; a conflict shows that somebody did.
+        if let Some(mut lease) = held.take() {
+            lease.spec.get_or_insert_default().renew_time = Some(now());
+            return won(api.replace(&self.name, &PostParams::default(), &lease).await, held);
+        }
         let Some(lease) = api.get_opt(&self.name).await.map_err(|error| words(&error))? else {
             let lease = Lease {
                 metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
                 spec: Some(self.taken(&LeaseSpec::default())),
             };
-            return won(api.create(&PostParams::default(), &lease).await);
+            return won(api.create(&PostParams::default(), &lease).await, held);
         };
         let version = lease.resource_version().unwrap_or_default();
         if seen.0 != version {
@@ -144,7 +156,7 @@ impl Candidate {
             Step::Take => self.taken(&spec),
             Step::Renew => LeaseSpec { renew_time: Some(now()), ..spec },
         };
-        won(api.replace(&self.name, &PostParams::default(), &Lease { spec: Some(spec), ..lease }).await)
+        won(api.replace(&self.name, &PostParams::default(), &Lease { spec: Some(spec), ..lease }).await, held)
     }
 
     fn taken(&self, before: &LeaseSpec) -> LeaseSpec {
@@ -170,9 +182,12 @@ impl Candidate {
 }
 
 /// Whether a conditional write went through; a conflict means that somebody else's did.
-fn won(answer: kube::Result<Lease>) -> Result<bool, String> {
+fn won(answer: kube::Result<Lease>, held: &mut Option<Lease>) -> Result<bool, String> {
     match answer {
-        Ok(_) => Ok(true),
+        Ok(lease) => {
+            *held = Some(lease);
+            Ok(true)
+        }
         Err(error) if matches!(Failure::of(&error), Failure::Conflict | Failure::NotFound) => Ok(false),
         Err(error) => Err(words(&error)),
     }

@@ -116,6 +116,8 @@ pub struct Planner {
     experiments: BTreeMap<Key, Experiment>,
     /// Namespaces whose records were read.
     known: BTreeSet<String>,
+    /// When there is something to decide again; None when only a change can make it so.
+    due: Option<Duration>,
 }
 
 /// An experiment in the configuration.
@@ -162,6 +164,7 @@ impl Planner {
             triggers: BTreeMap::new(),
             experiments: BTreeMap::new(),
             known: BTreeSet::new(),
+            due: None,
         }
     }
 
@@ -184,6 +187,7 @@ impl Planner {
         self.wanted = values.groups.iter().flat_map(|(name, group)| slots(name, group)).collect();
         self.values = values;
         self.experiments.values_mut().for_each(Experiment::hurry);
+        self.changed();
     }
 
     /// Takes what was seen of the trigger of a group.
@@ -203,6 +207,7 @@ impl Planner {
             Some(trigger) if version(&trigger.view) == version(&view) => trigger.since,
             _ => now,
         };
+        self.changed();
         self.triggers.insert(group.to_owned(), Trigger { view, since });
         for (key, _) in self.wanted.iter().filter(|(_, slot)| slot.group == group) {
             if let Some(experiment) = self.experiments.get_mut(key) {
@@ -213,6 +218,7 @@ impl Planner {
 
     /// Takes all records of a namespace.
     pub fn records(&mut self, namespace: &str, records: Vec<(String, Record)>) {
+        self.changed();
         self.known.insert(namespace.to_owned());
         let mut records: BTreeMap<String, Record> = records.into_iter().collect();
         for (key, experiment) in self.experiments.iter_mut().filter(|(key, _)| key.namespace == namespace) {
@@ -226,16 +232,19 @@ impl Planner {
 
     /// Takes what became of one record: None when it is gone.
     pub fn record(&mut self, key: Key, record: Option<Record>) {
+        self.changed();
         self.experiments.entry(key).or_default().take(record);
     }
 
     /// Records of a namespace cannot be read any more.
     pub fn forget_records(&mut self, namespace: &str) {
+        self.changed();
         self.known.remove(namespace);
     }
 
     /// Takes how work ended.
     pub fn done(&mut self, key: &Key, done: Done, now: Duration) {
+        self.changed();
         let Some(experiment) = self.experiments.get_mut(key) else { return };
         experiment.is_busy = false;
         match done {
@@ -262,12 +271,22 @@ impl Planner {
 
     /// All work that was under way is not any more, and nobody knows how it ended.
     pub fn abandon(&mut self) {
+        self.changed();
         self.experiments.values_mut().for_each(|experiment| experiment.is_busy = false);
+    }
+
+    /// Everything is to be decided again.
+    fn changed(&mut self) {
+        self.due = Some(Duration::ZERO);
     }
 
     /// Decides about every experiment.
     pub fn turn(&mut self, now: Duration) -> Turn {
         let mut turn = Turn::default();
+        if self.due.is_none_or(|due| now < due) {
+            turn.wake = self.due;
+            return turn;
+        }
         let keys: BTreeSet<Key> = self.wanted.keys().chain(self.experiments.keys()).cloned().collect();
         for key in keys {
             self.consider(key, now, &mut turn);
@@ -279,6 +298,7 @@ impl Planner {
                 || wanted.contains_key(key)
                 || !known.contains(&key.namespace)
         });
+        self.due = turn.wake;
         turn
     }
 
