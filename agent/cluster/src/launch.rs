@@ -118,7 +118,7 @@ fn already_launched(parent: &Parent, cause: &Cause) -> Result<Option<Revision>, 
             return Ok(is_there.then_some(Revision(record.revision)));
         }
         Some(record) => format!("the AutoX {}", record.cause.autox),
-        None if parent.history.latest().is_some() => "who launched it by hand".to_owned(),
+        None if parent.history.latest().is_some() => "whoever launched it by hand".to_owned(),
         None => return Ok(None),
     };
     let object = format!("the group {}", parent.group());

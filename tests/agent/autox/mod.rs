@@ -291,6 +291,40 @@ fn a_kind_that_is_not_installed_is_waited_for() {
 }
 
 #[test]
+fn a_namespace_that_does_not_exist_yet_is_waited_for() {
+    let mut values = web();
+    values["groups"]["web"]["trigger"]["namespace"] = json!("later");
+    let autox = Autox::new(&values);
+    let mut running = autox.start();
+    running.wait_for("later/autox-web-load: nothing to do, because the trigger is not there");
+    autox.server.create_namespace("later");
+    let mut object = deployment("web", "1");
+    object["metadata"]["namespace"] = json!("later");
+    autox.server.put(object);
+    running.wait_for("later/autox-web-load: launched revision 1 for version 1");
+}
+
+#[test]
+fn a_group_that_was_launched_by_hand_is_left_alone() {
+    let autox = Autox::new(&web());
+    let entry = json!({
+        "revision": 1, "launched": "2026-01-02T03:04:05Z", "state": "launched", "values": {}, "digest": "00",
+        "image": "iter8/iter8-agent:0.1.0", "runner": "job",
+    });
+    autox.server.put(json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": {
+            "name": "iter8-autox-web-load", "namespace": SHOP, "labels": { "iter8.tools/group": "autox-web-load" },
+            "annotations": { "applyset.kubernetes.io/tooling": "kubectl-iter8/v0.1.0" },
+        },
+        "data": { "history.json": STANDARD.encode(json!([entry]).to_string()) },
+    }));
+    autox.server.put(deployment("web", "1"));
+    let mut running = autox.start();
+    running.wait_for("cannot launch it: the group autox-web-load in namespace shop exists already and belongs to whoever launched it by hand");
+}
+
+#[test]
 fn a_watch_that_is_too_old_begins_again_and_misses_nothing() {
     let autox = Autox::new(&web());
     autox.server.put(deployment("web", "1"));
