@@ -1,4 +1,4 @@
-//! Plain tables as kubectl prints them, ages as kubectl writes them, and texts of others made safe for a terminal.
+//! Plain tables as kubectl prints them, ages as kubectl writes them, and texts made fit for a terminal.
 
 use std::fmt;
 
@@ -43,6 +43,36 @@ impl fmt::Display for Table {
 /// `text` without characters that would move a terminal's cursor or change its colours; line ends become spaces.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
+}
+
+/// `text` broken at spaces into lines of at most `width`, all but the first indented. Words too long for a line are cut.
+pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
+    let width = width.max(indent + 8);
+    let mut lines: Vec<String> = Vec::new();
+    let leading: String = text.chars().take_while(|c| *c == ' ').collect();
+    let mut line = leading.clone();
+    let mut is_blank = true;
+    // Runs of spaces stay, because columns are made of them.
+    for word in text[leading.len()..].split_inclusive(' ') {
+        let mut word: Vec<char> = word.chars().collect();
+        loop {
+            let room = width.saturating_sub(line.chars().count());
+            let length = word.iter().rposition(|c| *c != ' ').map_or(0, |last| last + 1);
+            if length <= room {
+                line.extend(&word);
+                is_blank = false;
+                break;
+            }
+            if is_blank {
+                line.extend(word.drain(..room));
+            }
+            lines.push(line.trim_end().to_owned());
+            line = " ".repeat(indent);
+            is_blank = true;
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines.join("\n") + "\n"
 }
 
 /// An age in seconds as kubectl writes it: two units while the second one matters.

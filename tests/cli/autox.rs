@@ -30,13 +30,13 @@ const DOCUMENTED: [&str; 16] = [
 ];
 
 /// `autox COMMAND` with the documented values.
-fn documented(plugin: &Plugin, command: &str) -> CommandOutput {
+pub(crate) fn documented(plugin: &Plugin, command: &str) -> CommandOutput {
     let flags = DOCUMENTED.iter().flat_map(|value| ["--set", value]);
     plugin.words(["autox"].into_iter().chain(command.split_whitespace()).chain(flags)).run()
 }
 
 /// Values of one trigger with one experiment.
-fn values() -> Value {
+pub(crate) fn values() -> Value {
     json!({ "groups": { "web": {
         "trigger": { "name": "web", "namespace": "shop", "group": "apps", "version": "v1", "resource": "deployments" },
         "specs": { "load": { "name": "iter8", "values": {
@@ -49,7 +49,7 @@ fn values() -> Value {
 
 /// A server with the namespaces `iter8`, where AutoX is, and `shop`, where its trigger is, and the plugin with these values
 /// in the file `v.yaml` of its home.
-fn shop(values: &Value) -> (ApiServer, Plugin) {
+pub(crate) fn shop(values: &Value) -> (ApiServer, Plugin) {
     let server = ApiServer::start();
     server.create_namespace("iter8");
     server.create_namespace("shop");
@@ -58,13 +58,13 @@ fn shop(values: &Value) -> (ApiServer, Plugin) {
     (server, plugin)
 }
 
-fn write(plugin: &Plugin, values: &Value) {
+pub(crate) fn write(plugin: &Plugin, values: &Value) {
     let _ = plugin.file("v.yaml", values.to_string());
 }
 
 /// `autox LINE` on the values in the file.
 #[must_use = "look at the exit code or at what was written"]
-fn autox(plugin: &Plugin, line: &str) -> CommandOutput {
+pub(crate) fn autox(plugin: &Plugin, line: &str) -> CommandOutput {
     plugin.line(&format!("autox {line}")).run()
 }
 
@@ -88,7 +88,7 @@ fn decoded(secret: &Value, key: &str) -> Value {
 }
 
 /// Launches the experiment of a group as the controller of `iter8/autox` would, for a version.
-fn launch_for(server: &ApiServer, plugin: &Plugin, experiment: &str, version: &str) {
+pub(crate) fn launch_for(server: &ApiServer, plugin: &Plugin, experiment: &str, version: &str) {
     let line = format!("launch -n shop -g {experiment} --set tasks={{http}} --set http.url=http://web.shop");
     let _ = plugin.run(&line).code(0);
     server.edit("secrets", "shop", &format!("iter8-{experiment}"), |parent| {

@@ -21,7 +21,7 @@ const COMMANDS: [&str; 14] = [
 ];
 
 /// The commands below `autox`.
-const OF_AUTOX: [&str; 3] = ["autox apply", "autox delete", "autox render"];
+const OF_AUTOX: [&str; 5] = ["autox apply", "autox status", "autox delete", "autox render", "autox test"];
 
 /// All of them, and the program itself.
 fn all() -> impl Iterator<Item = &'static str> {

@@ -4,6 +4,8 @@
 mod agent;
 mod assert;
 mod autox;
+mod autox_offline;
+mod autox_status;
 mod bad_days;
 mod bad_input;
 mod check;

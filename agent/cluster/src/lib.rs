@@ -8,6 +8,7 @@ pub mod applyset;
 pub mod autox;
 pub mod chart;
 pub mod delete;
+pub mod deployed;
 pub mod diagnose;
 pub mod error;
 pub mod experiment;

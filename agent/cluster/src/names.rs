@@ -34,6 +34,8 @@ pub const RELEASE: &str = "iter8.tools/release";
 pub const AUTOX_NAME_VALUE: &str = "iter8-autox";
 /// Value of [`COMPONENT`] on them.
 pub const AUTOX_COMPONENT: &str = "autox";
+/// Key of the configuration in its Secret.
+pub const AUTOX_CONFIG_KEY: &str = "autox.yaml";
 /// Type of the Secret that is the parent of an installation.
 pub const INSTALLATION_TYPE: &str = "iter8.tools/autox";
 
@@ -229,6 +231,11 @@ pub fn installation_labels(release: &str) -> BTreeMap<String, String> {
         (COMPONENT, AUTOX_COMPONENT),
     ];
     labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+}
+
+/// Name of the Secret with what the controllers of an installation follow.
+pub fn autox_config(release: &str) -> String {
+    format!("{release}-config")
 }
 
 /// The identity of an installation of AutoX, as records name it.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use iter8_cluster::error::{Failure, chain};
+use iter8_cluster::names::AUTOX_CONFIG_KEY;
 use iter8_cluster::records;
 use iter8_core::autox::Record;
 use iter8_core::autox::object::{Seen, VersionSource};
@@ -27,9 +28,6 @@ use tokio::time::sleep;
 
 use super::metrics::{Metrics, Watched};
 use crate::tasks::{Readiness, readiness};
-
-/// Key of the configuration in its Secret.
-pub(crate) const CONFIG_KEY: &str = "autox.yaml";
 
 /// How long after the first failure a watch is begun again; each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -360,7 +358,7 @@ impl Pause {
 }
 
 fn config_text(secret: &Secret) -> String {
-    let stored = secret.data.as_ref().and_then(|data| data.get(CONFIG_KEY));
+    let stored = secret.data.as_ref().and_then(|data| data.get(AUTOX_CONFIG_KEY));
     stored.map(|bytes| String::from_utf8_lossy(&bytes.0).into_owned()).unwrap_or_default()
 }
 

@@ -113,8 +113,7 @@ impl ValuesArgs {
     pub async fn merge(&self) -> Result<Value, ValuesError> {
         let mut merged = Value::Object(Map::new());
         for name in &self.values {
-            let text = source::read(name).await.map_err(|source| ValuesError::Read { name: name.clone(), source })?;
-            for document in documents(&text, name)? {
+            for document in read_documents(name).await? {
                 merged = merge_maps(merged, document);
             }
         }
@@ -144,6 +143,15 @@ impl ValuesArgs {
         }
         Ok(merged)
     }
+}
+
+/// The maps of a file, URL or standard input (`-`) in YAML.
+///
+/// # Errors
+/// It cannot be read, or is no YAML of maps.
+pub async fn read_documents(name: &str) -> Result<Vec<Value>, ValuesError> {
+    let text = source::read(name).await.map_err(|source| ValuesError::Read { name: name.to_owned(), source })?;
+    documents(&text, name)
 }
 
 /// The maps of a stream of YAML documents; empty documents are left out.

@@ -6,7 +6,7 @@ use std::fs;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iter8_cluster::chart::{Chart, Release, coalesce, render};
-use iter8_cluster::names::{Group, Revision, SPEC_KEY};
+use iter8_cluster::names::{AUTOX_CONFIG_KEY, Group, Revision, SPEC_KEY};
 use iter8_core::schema::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -268,9 +268,6 @@ fn same(ours: Vec<Value>, helm: Vec<Value>) -> Result<(), String> {
     if shown.is_empty() { Ok(()) } else { Err(shown.join("\n")) }
 }
 
-/// Key of the configuration of AutoX in its Secret.
-const AUTOX_KEY: &str = "autox.yaml";
-
 /// Objects by kind, namespace and name, which no two of a chart share. The experiment is taken out of its encoding, so
 /// that the ways to write YAML do not matter, but what is read from it.
 fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
@@ -278,7 +275,7 @@ fn by_identity(objects: Vec<Value>) -> BTreeMap<String, Value> {
     let named: BTreeMap<String, Value> = objects
         .into_iter()
         .map(|mut object| {
-            for key in [SPEC_KEY, AUTOX_KEY] {
+            for key in [SPEC_KEY, AUTOX_CONFIG_KEY] {
                 if let Some(encoded) = object["data"][key].as_str() {
                     object["data"][key] = decoded(encoded);
                 }

@@ -4,6 +4,9 @@
 mod apply;
 mod delete;
 mod render;
+mod status;
+mod test;
+mod words;
 
 use clap::{Args, Subcommand};
 use iter8_cluster::autox::{CheckedAutox, check};
@@ -35,8 +38,10 @@ pub(crate) struct AutoxArgs {
 #[derive(Debug, Subcommand)]
 enum AutoxCommand {
     Apply(apply::ApplyArgs),
+    Status(status::StatusArgs),
     Delete(delete::DeleteArgs),
     Render(render::RenderArgs),
+    Test(test::TestArgs),
 }
 
 fn after_help() -> String {
@@ -51,6 +56,12 @@ Examples:
   # Install AutoX, or change what it follows
   kubectl iter8 autox apply -n iter8 -f values.yaml
 
+  # What it follows, what it launched, and what it would do now
+  kubectl iter8 autox status -n iter8
+
+  # Which action would follow for a trigger in a file, without a cluster
+  kubectl iter8 autox test -f values.yaml --trigger deploy.yaml
+
   # Remove it again, with the experiments that it launched
   kubectl iter8 autox delete -n iter8"
     )
@@ -59,8 +70,10 @@ Examples:
 pub(crate) async fn run(args: AutoxArgs, context: &Context) -> Result<ExitCode, CliError> {
     match args.command {
         AutoxCommand::Apply(args) => apply::run(args, context).await,
+        AutoxCommand::Status(args) => status::run(args, context).await,
         AutoxCommand::Delete(args) => delete::run(args, context).await,
         AutoxCommand::Render(args) => render::run(args, context).await,
+        AutoxCommand::Test(args) => test::run(args, context).await,
     }
 }
 

@@ -9,7 +9,7 @@ use iter8_core::slo::SloResult;
 
 use super::format::Style;
 use super::words::{ALL_VERSIONS, Headline, Tone, columns, judged_version, load_name, loads, order, shown_interval};
-use crate::table::printable;
+use crate::table::{printable, wrapped};
 
 /// Draws the whole report.
 pub(super) fn draw(result: &ExperimentResult, style: &Style) -> String {
@@ -249,36 +249,6 @@ fn remarks(result: &ExperimentResult, style: &Style) -> String {
 /// A table without spaces at the ends of its lines.
 fn trimmed(table: &Table) -> String {
     table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
-}
-
-/// `text` broken at spaces into lines of at most `width`, all but the first indented. Words too long for a line are cut.
-fn wrapped(text: &str, width: usize, indent: usize) -> String {
-    let width = width.max(indent + 8);
-    let mut lines: Vec<String> = Vec::new();
-    let leading: String = text.chars().take_while(|c| *c == ' ').collect();
-    let mut line = leading.clone();
-    let mut is_blank = true;
-    // Runs of spaces stay, because columns are made of them.
-    for word in text[leading.len()..].split_inclusive(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        loop {
-            let room = width.saturating_sub(line.chars().count());
-            let length = word.iter().rposition(|c| *c != ' ').map_or(0, |last| last + 1);
-            if length <= room {
-                line.extend(&word);
-                is_blank = false;
-                break;
-            }
-            if is_blank {
-                line.extend(word.drain(..room));
-            }
-            lines.push(line.trim_end().to_owned());
-            line = " ".repeat(indent);
-            is_blank = true;
-        }
-    }
-    lines.push(line.trim_end().to_owned());
-    lines.join("\n") + "\n"
 }
 
 #[cfg(test)]
