@@ -83,9 +83,9 @@ pub async fn fetch_as(wanted: &Wanted<'_>) -> Result<Fetched, FetchError> {
 }
 
 async fn answer(wanted: &Wanted<'_>) -> Result<Fetched, FetchError> {
+    let first: Url = wanted.url.parse()?;
     // Redirects are followed here: the client would hand on every header that it does not know.
     let client = reqwest::Client::builder().redirect(Policy::none()).build().map_err(hidden)?;
-    let first: Url = wanted.url.parse()?;
     let mut url = first.clone();
     let mut response = None;
     for _ in 0..=REDIRECTS_MAX {

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use iter8_cluster::error::chain;
 use iter8_core::suggest::nearest;
+use iter8_core::task::TemplateSource;
+use iter8_core::task::custommetrics::CustomMetrics;
 use iter8_core::task::custommetrics::template::{Kind, Query};
-use iter8_core::task::custommetrics::{CustomMetrics, Source};
-use iter8_core::task::notify::{Delivery, Report, Template as Payload};
+use iter8_core::task::notify::{Delivery, Report};
 use iter8_core::{Experiment, ExperimentResult, MetricName, Task};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 use crate::tasks::custommetrics::source::{Template, TemplateFault};
 use crate::tasks::custommetrics::{compiled, reading};
 use crate::tasks::notify::made_of;
+use crate::tasks::template_source::{find, out_of_reach};
 
 /// What was found in one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,9 +57,9 @@ pub async fn lint(experiment: &Experiment, sample: Option<&Value>) -> Vec<Findin
                     findings.append(&mut found);
                 }
             }
-            Task::Slack(slack) => findings.extend(payload(experiment, "slack", &slack.delivery)),
-            Task::Github(github) => findings.extend(payload(experiment, "github", &github.delivery)),
-            Task::Webhook(webhook) => findings.extend(payload(experiment, "webhook", &webhook.delivery)),
+            Task::Slack(slack) => findings.extend(payload(experiment, "slack", &slack.delivery).await),
+            Task::Github(github) => findings.extend(payload(experiment, "github", &github.delivery).await),
+            Task::Webhook(webhook) => findings.extend(payload(experiment, "webhook", &webhook.delivery).await),
             Task::Assess(assess) => {
                 findings.extend(assess.metrics().filter_map(|name| unknown_metric(name, &measured)));
             }
@@ -78,6 +80,11 @@ fn found(place: &str, severity: Severity, message: impl Into<String>) -> Finding
     Finding { place: place.to_owned(), message: message.into(), severity }
 }
 
+/// A template that cannot be looked at from here.
+fn unlooked(place: &str, why: &str) -> Finding {
+    found(place, Severity::Unchecked, format!("is not looked at: {why}"))
+}
+
 /// What the template called `name` measures, if it can be known here, and what is wrong with it.
 async fn provider(
     inputs: &CustomMetrics,
@@ -85,17 +92,10 @@ async fn provider(
     sample: Option<&Value>,
 ) -> (Option<BTreeSet<String>>, Vec<Finding>) {
     let place = format!("custommetrics.templates.{name}");
-    let unchecked = |why: String| (None, vec![found(&place, Severity::Unchecked, why)]);
     let text = &inputs.templates[name];
-    match Source::of(text) {
-        Source::Url(url) => {
-            let shown = url::Url::parse(url).map_or_else(|_| "a URL".to_owned(), |url| crate::redact::shown_url(&url));
-            return unchecked(format!("is not looked at: the agent will fetch {shown}"));
-        }
-        Source::Path(path) if !std::path::Path::new(path).exists() => {
-            return unchecked(format!("is not looked at: {path} is not on this machine"));
-        }
-        Source::Path(_) | Source::BuiltIn(_) | Source::Text(_) => {}
+    let source = TemplateSource::of(text);
+    if let Some(why) = source.built_in().map_or_else(|| out_of_reach(source), |_| None) {
+        return (None, vec![unlooked(&place, &why)]);
     }
     let problem =
         |error: TemplateFault| (None, vec![found(&place, Severity::Problem, format!("is wrong: {}", chain(&error)))]);
@@ -160,24 +160,15 @@ fn unknown_metric(name: &str, measured: &BTreeMap<String, Option<BTreeSet<String
 }
 
 /// The payload of a notification, by the report of an experiment that has not begun.
-fn payload(experiment: &Experiment, task: &str, delivery: &Delivery) -> Option<Finding> {
-    let (key, template) = delivery.template()?;
+async fn payload(experiment: &Experiment, task: &str, delivery: &Delivery) -> Option<Finding> {
+    let (key, source) = delivery.template()?;
     let place = format!("{task}.{key}");
-    let text = match template {
-        Payload::Text(text) => text.to_owned(),
-        Payload::Url(_) => {
-            return Some(found(&place, Severity::Unchecked, "is not looked at: the agent will fetch it"));
-        }
-        Payload::Path(path) => match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(_) => {
-                return Some(found(
-                    &place,
-                    Severity::Unchecked,
-                    format!("is not looked at: {path} is not on this machine"),
-                ));
-            }
-        },
+    if let Some(why) = out_of_reach(source) {
+        return Some(unlooked(&place, &why));
+    }
+    let text = match find(source).await {
+        Ok(found) => found.text,
+        Err(error) => return Some(found(&place, Severity::Problem, format!("is wrong: {}", chain(&error)))),
     };
     let result = ExperimentResult::pending("default", "default", 1, &experiment.task_names());
     let report = Report::of(experiment, &result, Timestamp::UNIX_EPOCH);

@@ -5,9 +5,10 @@ use std::sync::{PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use iter8_core::task::TemplateSource;
 use iter8_core::task::credential::{Credential, is_secret_name};
 use iter8_core::task::load::{Pem, Tls};
-use iter8_core::task::notify::{Delivery, Template};
+use iter8_core::task::notify::Delivery;
 use iter8_core::{Experiment, ExperimentResult, Task};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
@@ -139,8 +140,8 @@ impl Redactor {
 /// The secrets in the URL of a template.
 fn of_template(delivery: &Delivery) -> Vec<String> {
     match delivery.template() {
-        Some((_, Template::Url(url))) => Url::parse(url).iter().flat_map(of_url).collect(),
-        Some((_, Template::Text(_) | Template::Path(_))) | None => Vec::new(),
+        Some((_, TemplateSource::Url(url))) => Url::parse(url).iter().flat_map(of_url).collect(),
+        Some((_, TemplateSource::Text(_) | TemplateSource::Path(_))) | None => Vec::new(),
     }
 }
 

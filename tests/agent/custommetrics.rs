@@ -237,14 +237,17 @@ fn a_template_that_cannot_be_used_fails_the_task_and_says_where() {
     target.on("/gone", Behaviour::status(404));
     let closed = ClosedPort::reserve();
     for (text, said) in [
-        (target.url("/gone"), "`custommetrics.templates.a`: cannot fetch http://".to_owned()),
+        (target.url("/gone"), "`custommetrics.templates.a`: cannot fetch the template http://".to_owned()),
         (target.url("/gone"), "/gone: the server answered 404 Not Found".to_owned()),
         (
             target.url("/page"),
             "`custommetrics.templates.a`: what it gives cannot be used: it is an HTML page, not a template".to_owned(),
         ),
         (closed.url("/"), "the request failed".to_owned()),
-        ("/no/such.tpl".to_owned(), "`custommetrics.templates.a`: cannot read /no/such.tpl: No such file".to_owned()),
+        (
+            "/no/such.tpl".to_owned(),
+            "`custommetrics.templates.a`: cannot read the template /no/such.tpl: No such file".to_owned(),
+        ),
         ("url: x\n{{ if }}".to_owned(), "template a, line 2: ".to_owned()),
         ("url: x\n{{ .a | nope }}".to_owned(), "line 2: function `nope` does not exist".to_owned()),
         (

@@ -267,6 +267,9 @@ fn templates_of_users_see_the_report_by_the_names_of_v0_13_and_of_go() {
         assert_eq!(message(&stage), "Slack took the message");
         let body: Value = serde_json::from_slice(&target.last().body).expect("the body is JSON");
         assert_eq!(body["text"], json!(said), "{template}");
+        let is_fetched = template.to_string().contains(&pages.url("/"));
+        let digest = stage.result().fetched.get("slack.payloadTemplateURL").cloned();
+        assert_eq!(digest.is_some_and(|digest| digest.starts_with("sha256:")), is_fetched, "{template}");
     }
 }
 

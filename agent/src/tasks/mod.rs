@@ -11,6 +11,7 @@ mod load;
 pub(crate) mod notify;
 mod ready;
 mod run;
+pub(crate) mod template_source;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 pub use notify::NotifyError;
 pub use ready::{Readiness, readiness};
 pub use run::CommandError;
+pub use template_source::TemplateSourceError;
 
 use crate::credentials::{CredentialError, Credentials};
 

@@ -10,10 +10,12 @@ pub mod load;
 pub mod notify;
 pub mod ready;
 pub mod run;
+mod template_source;
 
 use serde_json::Value;
 
 pub use credential::{Credential, Placed};
+pub use template_source::TemplateSource;
 
 use credential::is_secret_name;
 use load::AppVersion;

@@ -1,19 +1,15 @@
-//! Where the templates of metrics providers come from, and what they give with values.
+//! The templates of metrics providers, and what they give with values. Where other than here a template may be is not
+//! known here.
 
 use iter8_cluster::template::{Engine, Extra};
 use iter8_cluster::templates::built_in_metrics;
 use iter8_core::scalar::Text;
-use iter8_core::task::custommetrics::Source;
+use iter8_core::task::TemplateSource;
 use iter8_core::task::custommetrics::template::{Provider, ProviderError};
 use jiff::Timestamp;
 use serde_json::Value;
-use url::Url;
 
-use crate::fetch::{FetchError, fetch};
-use crate::redact::shown_url;
-
-/// The most bytes of a template.
-const TEMPLATE_MAX: usize = 1024 * 1024;
+use crate::tasks::template_source::{Found, TemplateSourceError, find};
 
 /// Templates see the time, in seconds since 1970, which databases want to be told.
 const CLOCK: &[Extra] = &[Extra { name: "now", arity: 0..=0, body: |_| Ok(Timestamp::now().as_second().into()) }];
@@ -21,23 +17,9 @@ const CLOCK: &[Extra] = &[Extra { name: "now", arity: 0..=0, body: |_| Ok(Timest
 /// Why a template gives no provider.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TemplateFault {
-    /// It cannot be fetched.
-    #[error("cannot fetch {url}")]
-    Fetch {
-        url: String,
-        #[source]
-        source: FetchError,
-    },
-    /// It cannot be read from a file.
-    #[error("cannot read {path}")]
-    File {
-        path: String,
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is not text.
-    #[error("is not text (UTF-8)")]
-    NotText,
+    /// There is none.
+    #[error(transparent)]
+    Source(#[from] TemplateSourceError),
     /// No such template is built in.
     #[error("`{0}` is not built in")]
     Unknown(String),
@@ -60,24 +42,12 @@ pub(crate) struct Template {
 impl Template {
     /// Gets the template of the provider called `name` and reads it.
     pub(crate) async fn get(name: &str, text: &Text) -> Result<Self, TemplateFault> {
-        let (text, digest) = match Source::of(text) {
-            Source::Text(text) => (text.to_owned(), None),
-            Source::BuiltIn(name) => {
-                (built_in_metrics(name).ok_or_else(|| TemplateFault::Unknown(name.to_owned()))?, None)
-            }
-            Source::Path(path) => {
-                let failed = |source| TemplateFault::File { path: path.to_owned(), source };
-                let bytes = tokio::fs::read(path).await.map_err(failed)?;
-                (String::from_utf8(bytes).map_err(|_| TemplateFault::NotText)?, None)
-            }
-            Source::Url(url) => {
-                let shown = Url::parse(url).map_or_else(|_| url.to_owned(), |url| shown_url(&url));
-                let fetched = fetch(url, TEMPLATE_MAX).await;
-                let fetched = fetched.map_err(|source| TemplateFault::Fetch { url: shown, source })?;
-                let text = String::from_utf8(fetched.bytes).map_err(|_| TemplateFault::NotText)?;
-                (text, Some(fetched.digest))
-            }
-        };
+        let source = TemplateSource::of(text);
+        if let Some(name) = source.built_in() {
+            let text = built_in_metrics(name).ok_or_else(|| TemplateFault::Unknown(name.to_owned()))?;
+            return Self::read(name, &text);
+        }
+        let Found { text, digest } = find(source).await?;
         Self::read(name, &text).map(|template| Self { digest, ..template })
     }
 

@@ -1,13 +1,11 @@
 //! Why nobody was told. No message holds a credential, nor a URL that may be one.
 
-use std::path::PathBuf;
-
 use http::StatusCode;
 use iter8_cluster::template::TemplateError;
 
 use super::send::SendError;
 use crate::credentials::CredentialError;
-use crate::fetch::FetchError;
+use crate::tasks::TemplateSourceError;
 
 /// Why nobody was told.
 #[derive(Debug, thiserror::Error)]
@@ -30,27 +28,9 @@ pub enum NotifyError {
     /// What a credential holds cannot be sent in a header.
     #[error("`{0}` has a character that no header can carry, such as a line break")]
     NoHeader(String),
-    /// The template of the payload cannot be fetched.
-    #[error("cannot fetch the template {url}")]
-    Fetch {
-        /// Where it should be, without credentials.
-        url: String,
-        /// Why.
-        #[source]
-        source: FetchError,
-    },
-    /// The template of the payload cannot be read.
-    #[error("cannot read the template {}", path.display())]
-    File {
-        /// Where it should be.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The template of the payload is not text.
-    #[error("the template {0} is not text: it is not UTF-8")]
-    NotText(String),
+    /// There is no template of the payload.
+    #[error(transparent)]
+    Source(#[from] TemplateSourceError),
     /// The template of the payload fails.
     #[error(transparent)]
     Template(#[from] TemplateError),

@@ -12,7 +12,7 @@ use crate::tasks::TaskContext;
 /// The version of the API that the request is written for.
 const API_VERSION: HeaderValue = HeaderValue::from_static("2022-11-28");
 
-pub(super) async fn tell(inputs: &Github, context: &TaskContext<'_>) -> Result<String, NotifyError> {
+pub(super) async fn tell(inputs: &Github, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
     let url = Url::parse(&inputs.url()).map_err(|_| NotifyError::NoUrl("github.apiURL".to_owned()))?;
     let token = resolved("github.token", inputs.token.as_ref(), context)?;
     let mut headers = HeaderMap::from_iter([
@@ -34,9 +34,9 @@ pub(super) async fn tell(inputs: &Github, context: &TaskContext<'_>) -> Result<S
     Err(refused(&message.url, &answer, why(&answer, context), hint(answer.status)))
 }
 
-async fn payload(inputs: &Github, context: &TaskContext<'_>) -> Result<String, NotifyError> {
+async fn payload(inputs: &Github, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
     let report = report(context);
-    let Some((key, text)) = template::payload("github", &inputs.delivery, &report).await? else {
+    let Some((key, text)) = template::payload("github", &inputs.delivery, &report, context).await? else {
         return Ok(of_github(&report).to_string());
     };
     match event_problem(&template::json(key, &text)?) {

@@ -17,31 +17,32 @@ use iter8_core::task::Credential;
 use iter8_core::task::notify::{Delivery, Github, Report, Slack, Webhook};
 use jiff::Timestamp;
 use send::Answer;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{TaskContext, TaskError};
 
-pub(super) async fn slack(inputs: &Slack, context: TaskContext<'_>) -> Result<String, TaskError> {
-    deliver(&inputs.delivery, &context, slack::tell(inputs, &context)).await
+pub(super) async fn slack(inputs: &Slack, mut context: TaskContext<'_>) -> Result<String, TaskError> {
+    deliver(&inputs.delivery, context.cancel, slack::tell(inputs, &mut context)).await
 }
 
-pub(super) async fn github(inputs: &Github, context: TaskContext<'_>) -> Result<String, TaskError> {
-    deliver(&inputs.delivery, &context, github::tell(inputs, &context)).await
+pub(super) async fn github(inputs: &Github, mut context: TaskContext<'_>) -> Result<String, TaskError> {
+    deliver(&inputs.delivery, context.cancel, github::tell(inputs, &mut context)).await
 }
 
-pub(super) async fn webhook(inputs: &Webhook, context: TaskContext<'_>) -> Result<String, TaskError> {
-    deliver(&inputs.delivery, &context, webhook::tell(inputs, &context)).await
+pub(super) async fn webhook(inputs: &Webhook, mut context: TaskContext<'_>) -> Result<String, TaskError> {
+    deliver(&inputs.delivery, context.cancel, webhook::tell(inputs, &mut context)).await
 }
 
 /// Waits for the end of a notification. One that fails softly is a success that says why nobody was told.
 async fn deliver(
     delivery: &Delivery,
-    context: &TaskContext<'_>,
+    cancel: &CancellationToken,
     told: impl Future<Output = Result<String, NotifyError>>,
 ) -> Result<String, TaskError> {
     let told = tokio::select! {
         biased;
-        () = context.cancel.cancelled() => return Err(TaskError::Cancelled),
+        () = cancel.cancelled() => return Err(TaskError::Cancelled),
         told = told => told,
     };
     match told {

@@ -8,7 +8,7 @@ use super::send::{Answer, Message, send};
 use super::{NotifyError, refused, report, said, template, url};
 use crate::tasks::TaskContext;
 
-pub(super) async fn tell(inputs: &Slack, context: &TaskContext<'_>) -> Result<String, NotifyError> {
+pub(super) async fn tell(inputs: &Slack, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
     let url = url("slack.url", inputs.url.as_ref(), context)?;
     let body = if inputs.method.has_payload() { Some(payload(inputs, context).await?) } else { None };
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
@@ -21,9 +21,9 @@ pub(super) async fn tell(inputs: &Slack, context: &TaskContext<'_>) -> Result<St
     Err(refused(&message.url, &answer, said(&answer.body, context), hint(&answer)))
 }
 
-async fn payload(inputs: &Slack, context: &TaskContext<'_>) -> Result<String, NotifyError> {
+async fn payload(inputs: &Slack, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
     let report = report(context);
-    match template::payload("slack", &inputs.delivery, &report).await? {
+    match template::payload("slack", &inputs.delivery, &report, context).await? {
         Some((key, text)) => template::json(key, &text).map(|_| text),
         None => Ok(of_slack(&report, context.result).to_string()),
     }

@@ -1,39 +1,25 @@
-//! Payloads by templates of users: where a template comes from, and what it makes.
-
-use std::path::Path;
+//! Payloads by templates of users: what a template makes. Where it comes from is not known here.
 
 use iter8_cluster::template::{Engine, TemplateError};
-use iter8_core::task::notify::{Delivery, Report, Template};
-use url::Url;
+use iter8_core::task::notify::{Delivery, Report};
 
 use super::NotifyError;
-use crate::fetch::fetch;
-use crate::redact::shown_url;
+use crate::tasks::TaskContext;
+use crate::tasks::template_source::{Found, find};
 
-/// The most bytes of a template.
-const TEMPLATE_MAX: usize = 1_048_576;
-
-/// What the template of a notification makes of the report, with the key that the template has; None without one.
+/// What the template of a notification makes of the report, with the key that the template has; None without one. The
+/// digest of a template that was fetched goes to the result.
 pub(super) async fn payload(
     task: &str,
     delivery: &Delivery,
     report: &Report,
+    context: &mut TaskContext<'_>,
 ) -> Result<Option<(&'static str, String)>, NotifyError> {
-    let Some((key, template)) = delivery.template() else { return Ok(None) };
-    let text = match template {
-        Template::Text(text) => text.to_owned(),
-        Template::Url(url) => {
-            let shown = Url::parse(url).map_or_else(|_| "that is no URL".to_owned(), |url| shown_url(&url));
-            let fetched = fetch(url, TEMPLATE_MAX).await;
-            let fetched = fetched.map_err(|source| NotifyError::Fetch { url: shown.clone(), source })?;
-            String::from_utf8(fetched.bytes).map_err(|_| NotifyError::NotText(shown))?
-        }
-        Template::Path(path) => {
-            let read = tokio::fs::read_to_string(path).await;
-            read.map_err(|source| NotifyError::File { path: Path::new(path).to_owned(), source })?
-        }
-    };
-    Ok(Some((key, made_of(&format!("{task}.{key}"), &text, report)?)))
+    let Some((key, source)) = delivery.template() else { return Ok(None) };
+    let place = format!("{task}.{key}");
+    let Found { text, digest } = find(source).await?;
+    context.result.fetched.extend(digest.map(|digest| (place.clone(), digest)));
+    Ok(Some((key, made_of(&place, &text, report)?)))
 }
 
 /// What the template called `name` makes of the report.

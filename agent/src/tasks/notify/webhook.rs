@@ -7,7 +7,7 @@ use super::send::{Message, send};
 use super::{NotifyError, header, refused, report, resolved, said, template, url};
 use crate::tasks::TaskContext;
 
-pub(super) async fn tell(inputs: &Webhook, context: &TaskContext<'_>) -> Result<String, NotifyError> {
+pub(super) async fn tell(inputs: &Webhook, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
     let url = url("webhook.url", inputs.url.as_ref(), context)?;
     let headers = headers(inputs, context)?;
     let body = if inputs.method.has_payload() { Some(payload(inputs, context).await?) } else { None };
@@ -44,9 +44,9 @@ fn headers(inputs: &Webhook, context: &TaskContext<'_>) -> Result<HeaderMap, Not
     Ok(headers)
 }
 
-async fn payload(inputs: &Webhook, context: &TaskContext<'_>) -> Result<String, NotifyError> {
+async fn payload(inputs: &Webhook, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
     let report = report(context);
-    match template::payload("webhook", &inputs.delivery, &report).await? {
+    match template::payload("webhook", &inputs.delivery, &report, context).await? {
         Some((key, text)) if inputs.sends_json() => template::json(key, &text).map(|_| text),
         Some((_, text)) => Ok(text),
         None => Ok(report.to_json().to_string()),

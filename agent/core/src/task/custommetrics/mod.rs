@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 pub use values::{ElapsedError, elapsed_seconds, merged};
 
+use super::TemplateSource;
 use super::credential::{Credential, Placed, is_secret_name};
 use super::load::Tls;
 use crate::duration::GoDuration;
@@ -97,37 +98,6 @@ pub struct BasicAuth {
     pub username: Credential,
     /// The password.
     pub password: Credential,
-}
-
-/// Where a template is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source<'a> {
-    /// At a URL.
-    Url(&'a str),
-    /// In a file that the agent sees.
-    Path(&'a str),
-    /// Built in, under this name.
-    BuiltIn(&'a str),
-    /// Here.
-    Text(&'a str),
-}
-
-impl<'a> Source<'a> {
-    /// What a text among the inputs is: a template when it has several lines or an action, a URL when it begins as one, a
-    /// name when it could be nothing else, and a path otherwise.
-    pub fn of(text: &'a Text) -> Self {
-        let text = text.0.as_str();
-        let trimmed = text.trim();
-        if trimmed.contains('\n') || trimmed.contains("{{") {
-            Self::Text(text)
-        } else if trimmed.starts_with("http://") || trimmed.starts_with("https://") {
-            Self::Url(trimmed)
-        } else if trimmed.contains(['/', '.']) {
-            Self::Path(trimmed)
-        } else {
-            Self::BuiltIn(trimmed)
-        }
-    }
 }
 
 impl Access {
@@ -261,20 +231,19 @@ impl CustomMetrics {
             if !template::is_word(name) {
                 problems.push(Problem::at(&place, "names metrics: use a word without `/`, as in istio-prom"));
             }
-            match Source::of(template) {
-                Source::BuiltIn("") => {
+            match TemplateSource::of(template).built_in() {
+                Some("") => {
                     problems
                         .push(Problem::at(&place, "is empty: give a URL, a path, a name or the text of a template"));
                 }
-                Source::BuiltIn(known) if BUILT_IN.contains(&known) => {}
-                Source::BuiltIn(unknown) => {
+                Some(unknown) if !BUILT_IN.contains(&unknown) => {
                     let hint = match nearest(unknown, BUILT_IN) {
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => format!("built in are {}", BUILT_IN.join(", ")),
                     };
                     problems.push(Problem::at(&place, format!("names `{unknown}`, which is not built in; {hint}")));
                 }
-                Source::Url(_) | Source::Path(_) | Source::Text(_) => {}
+                Some(_) | None => {}
             }
         }
         problems.extend(self.access.validate());
@@ -316,20 +285,6 @@ mod tests {
 
     fn read(value: Value) -> CustomMetrics {
         serde_json::from_value(value).unwrap()
-    }
-
-    #[test]
-    fn a_template_is_told_by_its_text() {
-        for (text, source) in [
-            ("https://a/b.tpl", Source::Url("https://a/b.tpl")),
-            ("istio-prom", Source::BuiltIn("istio-prom")),
-            ("/etc/iter8/a.tpl", Source::Path("/etc/iter8/a.tpl")),
-            ("a.tpl", Source::Path("a.tpl")),
-            ("url: {{ .url }}", Source::Text("url: {{ .url }}")),
-            ("url: http://a\nprovider: b\n", Source::Text("url: http://a\nprovider: b\n")),
-        ] {
-            assert_eq!(Source::of(&Text(text.to_owned())), source);
-        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::duration::GoDuration;
 use crate::scalar::{Flag, Text};
 use crate::schema::Problem;
+use crate::task::TemplateSource;
 
 /// How often a notification is sent at most, when the connection fails or the server is too busy.
 pub const ATTEMPTS: u32 = 4;
@@ -34,17 +35,6 @@ pub struct Delivery {
     /// How long an answer may take; 10s when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
-}
-
-/// Where a template is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Template<'a> {
-    /// Here.
-    Text(&'a str),
-    /// Behind a URL.
-    Url(&'a str),
-    /// In a file that the agent sees.
-    Path(&'a str),
 }
 
 /// A method with or without a payload.
@@ -82,18 +72,11 @@ impl Method {
 }
 
 impl Delivery {
-    /// Where the template is and the key that says so, if there is one. A text with a line break or an action in it is the
-    /// template itself.
-    pub fn template(&self) -> Option<(&'static str, Template<'_>)> {
+    /// Where the template is and the key that says so, if there is one. None is built in.
+    pub fn template(&self) -> Option<(&'static str, TemplateSource<'_>)> {
         let here = self.payload_template.as_ref().map(|text| ("payloadTemplate", text));
-        let (key, Text(text)) =
-            here.or_else(|| self.payload_template_url.as_ref().map(|text| ("payloadTemplateURL", text)))?;
-        let template = match text.trim() {
-            _ if text.contains('\n') || text.contains("{{") => Template::Text(text),
-            url if url.starts_with("http://") || url.starts_with("https://") => Template::Url(url),
-            path => Template::Path(path),
-        };
-        Some((key, template))
+        let given = here.or_else(|| self.payload_template_url.as_ref().map(|text| ("payloadTemplateURL", text)));
+        given.map(|(key, text)| (key, TemplateSource::of(text)))
     }
 
     /// Whether the step succeeds although nobody could be told.

@@ -8,7 +8,7 @@ mod report;
 mod slack;
 mod webhook;
 
-pub use delivery::{ATTEMPTS, Delivery, LONGEST_WAIT, Method, Template};
+pub use delivery::{ATTEMPTS, Delivery, LONGEST_WAIT, Method};
 pub use github::{Github, event_problem};
 pub use payload::{of_github, of_slack};
 pub use report::Report;
