@@ -131,6 +131,24 @@ fn a_provider_that_is_busy_is_asked_again() {
 }
 
 #[test]
+fn a_provider_says_when_it_is_asked_again_and_nobody_waits_for_what_comes_too_late() {
+    for (retry_after, asked) in [
+        ("0", 3),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 3),
+        // Far beyond the time that the query has.
+        ("Mon, 31 Dec 2125 23:59:59 GMT", 1),
+        ("86400", 1),
+    ] {
+        let target = HttpTarget::start(Behaviour::Recovers { status: 503, after: 2, retry_after });
+        let inputs =
+            json!({ "templates": { "shop": template(&json!([gauge("a")])) }, "values": { "url": target.url("/") } });
+        let stage = Stage::new();
+        let _ = stage.run(&experiment([step(&inputs)])).code(code::SUCCEEDED);
+        assert_eq!(target.count(), asked, "Retry-After: {retry_after}");
+    }
+}
+
+#[test]
 fn a_slow_provider_is_not_waited_for_without_end() {
     let target = HttpTarget::start(Behaviour::Hang);
     let inputs = json!({ "templates": { "shop": template(&json!([gauge("a")])) }, "values": { "url": target.url("/") }, "timeout": "100ms" });

@@ -371,12 +371,12 @@ fn what_servers_refuse_is_said_in_their_words_with_what_to_do() {
 #[test]
 fn a_server_that_is_busy_is_asked_again_and_not_for_ever() {
     for status in [429, 503] {
-        let target = HttpTarget::start(Behaviour::Recovers { status, after: 2 });
+        let target = HttpTarget::start(Behaviour::Recovers { status, after: 2, retry_after: "0" });
         let stage = with_secret(&target.url(HOOK));
         let _ = told(&stage, slack(&json!({ "softFailure": false })), code::SUCCEEDED);
         assert_eq!(target.count(), 3);
     }
-    let target = HttpTarget::start(Behaviour::Recovers { status: 500, after: 99 });
+    let target = HttpTarget::start(Behaviour::Recovers { status: 500, after: 99, retry_after: "0" });
     let stage = with_secret(&target.url(HOOK));
     let _ = told(&stage, slack(&json!({})), code::SUCCEEDED);
     assert_eq!(target.count(), 4);

@@ -47,12 +47,14 @@ pub enum Behaviour {
         /// The body.
         body: &'static str,
     },
-    /// Answers with this status, and that one may come again at once, so many times; then 200 and `ok`.
+    /// Answers with this status, and when one may come again, so many times; then 200 and `ok`.
     Recovers {
         /// The status.
         status: u16,
         /// How many times.
         after: u64,
+        /// What `Retry-After` says: seconds or a date.
+        retry_after: &'static str,
     },
     /// Answers 200 after this time.
     Late(Duration),
@@ -250,9 +252,9 @@ async fn answer(
             return Ok(Response::builder().status(status).header(header::CONTENT_TYPE, content_type).body(body)?);
         }
         Behaviour::Recovers { after, .. } if count > after => (200, Bytes::from_static(b"ok")),
-        Behaviour::Recovers { status, .. } => {
+        Behaviour::Recovers { status, retry_after, .. } => {
             let body = Full::default().map_err(|never| match never {}).boxed_unsync();
-            return Ok(Response::builder().status(status).header(header::RETRY_AFTER, 0).body(body)?);
+            return Ok(Response::builder().status(status).header(header::RETRY_AFTER, retry_after).body(body)?);
         }
         Behaviour::Late(delay) => {
             sleep(delay).await;

@@ -10,6 +10,7 @@ mod http;
 mod load;
 pub(crate) mod notify;
 mod ready;
+mod retry;
 mod run;
 pub(crate) mod template_source;
 

@@ -1,21 +1,21 @@
 //! Asks a provider of metrics by HTTP: one request for a metric, tried again when the provider is busy. What the answer
-//! means is not known here.
+//! means is not known here, and when it is tried again is said in `retry.rs`.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use iter8_core::task::custommetrics::template::{Method, Provider, Query};
+use jiff::Timestamp;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Identity};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::redact::shown_url;
+use crate::tasks::retry::Outcome;
 
 /// The most bytes of an answer.
 const ANSWER_MAX: usize = 10 * 1024 * 1024;
-/// How long to wait before the first further try, when the provider does not say; doubled at each.
-const BACKOFF: Duration = Duration::from_millis(500);
 const REDIRECTS_MAX: usize = 10;
 
 /// One request.
@@ -114,31 +114,26 @@ pub(super) fn client(tls: Option<&iter8_load::Tls>) -> Result<Client, reqwest::E
     builder.build()
 }
 
-/// Asks until there is an answer that is not "later", or patience ends.
+/// Asks until there is an answer that is not "later", or patience ends. A wait that outlasts it is not begun.
 ///
 /// # Errors
 /// Why there is none, as the rest of a sentence that begins with the question.
 pub(super) async fn ask(client: &Client, question: &Question, patience: Patience) -> Result<Answer, String> {
     let deadline = Instant::now() + patience.timeout;
-    let mut tried = 0;
+    let mut attempts = 0;
     loop {
-        let once = tokio::time::timeout_at(deadline, ask_once(client, question)).await;
-        let late = || format!("had no answer within {} s", patience.timeout.as_secs_f64());
-        let (outcome, wait) = match once {
-            Err(_) => return Err(late()),
-            Ok(Ok((answer, wait))) => match answer.status {
-                StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => (Ok(answer), wait),
-                _ => return Ok(answer),
-            },
+        let (outcome, answer) = match tokio::time::timeout_at(deadline, ask_once(client, question)).await {
+            Err(_) => return Err(format!("had no answer within {} s", patience.timeout.as_secs_f64())),
             Ok(Err(Failure::Final(why))) => return Err(why),
-            Ok(Err(Failure::Passing(why))) => (Err(why), None),
+            Ok(Err(Failure::Passing(why))) => (Outcome::NO_ANSWER, Err(why)),
+            Ok(Ok((outcome, answer))) => (outcome, Ok(answer)),
         };
-        let wait = wait.unwrap_or(BACKOFF.saturating_mul(1 << tried.min(10)));
-        if tried >= patience.retries || Instant::now() + wait >= deadline {
-            return outcome;
+        attempts += 1;
+        let wait = outcome.wait(attempts, patience.retries.saturating_add(1));
+        match wait.filter(|wait| Instant::now().checked_add(*wait).is_some_and(|next| next < deadline)) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return answer,
         }
-        tried += 1;
-        tokio::time::sleep(wait).await;
     }
 }
 
@@ -148,8 +143,8 @@ enum Failure {
     Final(String),
 }
 
-/// The answer, and how long the provider asks to wait before the next try.
-async fn ask_once(client: &Client, question: &Question) -> Result<(Answer, Option<Duration>), Failure> {
+/// The answer, and what it says of the next attempt.
+async fn ask_once(client: &Client, question: &Question) -> Result<(Outcome, Answer), Failure> {
     let request = match question.method {
         Method::Get => client.get(question.url.clone()),
         Method::Post => client.post(question.url.clone()),
@@ -161,7 +156,7 @@ async fn ask_once(client: &Client, question: &Question) -> Result<(Answer, Optio
     };
     let mut response = request.send().await.map_err(failed)?;
     let status = response.status();
-    let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let outcome = Outcome::of_answer(status, response.headers(), Timestamp::now());
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_csv = kind.is_some_and(|kind| kind.trim_start().starts_with("text/csv"));
     let mut body = Vec::new();
@@ -171,7 +166,7 @@ async fn ask_once(client: &Client, question: &Question) -> Result<(Answer, Optio
             return Err(Failure::Final(format!("was answered with more than {} MiB", ANSWER_MAX / 1_048_576)));
         }
     }
-    Ok((Answer { status, is_csv, body }, wait.map(Duration::from_secs)))
+    Ok((outcome, Answer { status, is_csv, body }))
 }
 
 /// The URL is said elsewhere, without credentials.

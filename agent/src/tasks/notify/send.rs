@@ -1,5 +1,6 @@
 //! Sends one request until it is answered: with timeouts, a bounded number of attempts, and credentials that never leave
-//! the origin they are meant for. What an answer means is the business of whoever asks.
+//! the origin they are meant for. What an answer means is the business of whoever asks, and whether it is sent again that of
+//! `retry.rs`.
 
 use std::time::Duration;
 
@@ -9,10 +10,10 @@ use jiff::Timestamp;
 use reqwest::redirect::{Attempt, Policy};
 use url::Url;
 
+use crate::tasks::retry::Outcome;
+
 /// The most bytes of an answer that are read; what comes after them says nothing more.
 const ANSWER_MAX: usize = 64 * 1024;
-/// The wait after the first attempt; it doubles with each further one.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// The most redirects of one attempt.
 const REDIRECTS_MAX: usize = 5;
 
@@ -34,8 +35,6 @@ pub(super) struct Answer {
     pub(super) body: String,
     /// The origin that a redirect points to which was not followed.
     pub(super) elsewhere: Option<String>,
-    /// How long the server wants to be left alone.
-    retry_after: Option<Duration>,
 }
 
 /// Why there is no answer.
@@ -80,33 +79,31 @@ pub(super) async fn send(message: &Message) -> Result<Answer, SendError> {
         .build()
         .map_err(|error| SendError::Client(error.without_url()))?;
     let whom = message.url.origin().ascii_serialization();
-    let mut wait = FIRST_WAIT;
-    for attempt in 1.. {
-        let asked = match once(&client, message).await {
-            Ok(answer) if attempt == ATTEMPTS || !is_busy(&answer) => return Ok(answer),
-            Ok(answer) => answer.retry_after,
+    let mut attempts = 0;
+    loop {
+        let (outcome, answer) = match once(&client, message).await {
             Err(error) if error.is_timeout() => return Err(SendError::Late { whom, timeout: message.timeout }),
-            Err(source) if attempt == ATTEMPTS => {
-                return Err(SendError::Unreachable { whom, attempts: attempt, source });
-            }
-            Err(_) => None,
+            Err(error) => (Outcome::NO_ANSWER, Err(error)),
+            Ok((outcome, answer)) => (outcome, Ok(answer)),
         };
-        tokio::time::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT)).await;
-        wait *= 2;
+        attempts += 1;
+        let Some(wait) = outcome.wait(attempts.into(), ATTEMPTS.into()) else {
+            return answer.map_err(|source| SendError::Unreachable { whom, attempts, source });
+        };
+        tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
     }
-    unreachable!("the last attempt returns")
 }
 
-async fn once(client: &reqwest::Client, message: &Message) -> Result<Answer, reqwest::Error> {
+async fn once(client: &reqwest::Client, message: &Message) -> Result<(Outcome, Answer), reqwest::Error> {
     let request = client.request(message.method.clone(), message.url.clone()).headers(message.headers.clone());
     let request = message.body.iter().fold(request, |request, body| request.body(body.clone()));
     let mut response = request.send().await.map_err(reqwest::Error::without_url)?;
     let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after = text(header::RETRY_AFTER).and_then(retry_after);
     let place = text(header::LOCATION).and_then(|place| response.url().join(place).ok());
     let elsewhere = place.filter(|_| response.status().is_redirection());
     let elsewhere = elsewhere.map(|place| place.origin().ascii_serialization());
     let status = response.status();
+    let outcome = Outcome::of_answer(status, response.headers(), Timestamp::now());
     let mut bytes = Vec::new();
     // The status says what counts; a body that breaks off or has no end changes nothing.
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -116,7 +113,7 @@ async fn once(client: &reqwest::Client, message: &Message) -> Result<Answer, req
             break;
         }
     }
-    Ok(Answer { status, body: String::from_utf8_lossy(&bytes).into_owned(), elsewhere, retry_after })
+    Ok((outcome, Answer { status, body: String::from_utf8_lossy(&bytes).into_owned(), elsewhere }))
 }
 
 /// Follows a redirect within the origin that repeats the request as it is (RFC 9110, 15.4.8 and 15.4.9): others make a GET
@@ -125,34 +122,4 @@ fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
     let repeats = matches!(attempt.status(), StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT);
     let within = attempt.previous().iter().all(|url| url.origin() == attempt.url().origin());
     if repeats && within && attempt.previous().len() <= REDIRECTS_MAX { attempt.follow() } else { attempt.stop() }
-}
-
-/// Whether the same request may be taken later. GitHub refuses what comes too often with 403, and says until when.
-fn is_busy(answer: &Answer) -> bool {
-    let status = answer.status;
-    status == StatusCode::TOO_MANY_REQUESTS
-        || status.is_server_error()
-        || (status == StatusCode::FORBIDDEN && answer.retry_after.is_some())
-}
-
-/// A wait in seconds or until a date (RFC 9110, 10.2.3).
-fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let until = jiff::fmt::rfc2822::parse(text.trim()).ok()?.timestamp();
-    Some(until.duration_since(Timestamp::now()).try_into().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_read_in_seconds_and_as_a_date() {
-        assert_eq!(retry_after("7"), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        assert!(retry_after("Mon, 31 Dec 2125 23:59:59 GMT").unwrap() > LONGEST_WAIT);
-        assert_eq!(retry_after("soon"), None);
-    }
 }

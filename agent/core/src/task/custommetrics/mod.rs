@@ -85,7 +85,7 @@ pub struct Access {
     /// How long a query may take with all its tries; 30s when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
-    /// How often a query is asked again that was answered with 429 or 503, or not at all; 3 when not given.
+    /// How often a query is asked again that was answered with 429 or 5xx, or not at all; 3 when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retries: Option<Count>,
 }
