@@ -261,6 +261,23 @@ fn deleting_takes_the_controller_before_its_experiments_and_leaves_those_of_othe
 }
 
 #[test]
+fn the_lease_of_the_controllers_goes_with_them() {
+    let (server, plugin) = shop(&values());
+    let lease = |labels: Value| {
+        let metadata = json!({ "name": "autox", "namespace": "iter8", "labels": labels });
+        server.put(json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata }))
+    };
+    let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);
+    lease(json!({ "iter8.tools/release": "autox" }));
+    let _ = autox(&plugin, "delete -n iter8").code(0);
+    assert_eq!(stored(&server), [""; 0]);
+    let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);
+    lease(json!({}));
+    let _ = autox(&plugin, "delete -n iter8").code(0);
+    assert_eq!(stored(&server), ["iter8 Lease/autox"], "it is somebody else's");
+}
+
+#[test]
 fn experiments_and_their_results_can_be_kept() {
     let (server, plugin) = shop(&values());
     let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);

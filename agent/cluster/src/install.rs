@@ -12,14 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
+use iter8_core::autox::values::AutoxValues;
 use k8s_openapi::ByteString;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Namespace, Secret};
-use kube::api::{Api, DynamicObject, ObjectMeta};
+use kube::api::{Api, DeleteParams, DynamicObject, ObjectMeta};
 use kube::{Client, ResourceExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-
-use iter8_core::autox::values::AutoxValues;
 
 use crate::applyset::{self, Extent, Member, to_prune};
 use crate::autox::experiments;
@@ -393,6 +393,7 @@ pub async fn uninstall(
     let mut removal = Removal::of(client, found.into_iter().map(|found| found.member).collect());
     removal.begin().await?;
     removal.wait(wait, &format!("AutoX {name}")).await?;
+    delete_lease(client, namespace, name).await?;
     let deleted = |member: &Member| Outcome { object: member.object.clone(), action: Action::Deleted };
     let mut outcomes: Vec<Outcome> = removal.members().iter().map(deleted).collect();
     if !keeps_experiments {
@@ -405,6 +406,34 @@ pub async fn uninstall(
     remove(client, &parent).await?;
     outcomes.push(deleted(&parent));
     Ok(outcomes)
+}
+
+/// Deletes the Lease that the controllers made for themselves. One that may not be deleted is in nobody's way.
+async fn delete_lease(client: &Client, namespace: &str, name: &Group) -> Result<(), ClusterError> {
+    let api: Api<Lease> = Api::namespaced(client.clone(), namespace);
+    let ours = match api.get_opt(name).await {
+        Ok(found) => found.filter(|lease| lease.labels().get(names::RELEASE).is_some_and(|of| of == name.as_str())),
+        Err(error) => return passed_over(error, "read", name, namespace),
+    };
+    match ours {
+        Some(_) => match api.delete(name, &DeleteParams::default()).await {
+            Ok(_) => Ok(()),
+            Err(error) => passed_over(error, "delete", name, namespace),
+        },
+        None => Ok(()),
+    }
+}
+
+fn passed_over(error: kube::Error, verb: &str, name: &Group, namespace: &str) -> Result<(), ClusterError> {
+    match Failure::of(&error) {
+        Failure::NotFound | Failure::Forbidden => Ok(()),
+        Failure::Unauthorized
+        | Failure::Conflict
+        | Failure::Invalid
+        | Failure::Busy
+        | Failure::Unreachable
+        | Failure::Other => Err(ClusterError::api(verb, format_args!("lease/{name}"), namespace)(error)),
+    }
 }
 
 #[cfg(test)]

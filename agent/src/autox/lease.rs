@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use iter8_cluster::error::Failure;
+use iter8_cluster::names;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{Api, ObjectMeta, PostParams};
@@ -141,7 +142,12 @@ impl Candidate {
         }
         let Some(lease) = api.get_opt(&self.name).await.map_err(|error| words(&error))? else {
             let lease = Lease {
-                metadata: ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() },
+                metadata: ObjectMeta {
+                    name: Some(self.name.clone()),
+                    // By which it is found when AutoX is removed.
+                    labels: Some([(names::RELEASE.to_owned(), self.name.clone())].into()),
+                    ..ObjectMeta::default()
+                },
                 spec: Some(self.taken(&LeaseSpec::default())),
             };
             return won(api.create(&PostParams::default(), &lease).await, held);
