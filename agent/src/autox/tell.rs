@@ -19,6 +19,9 @@ use super::work::Told;
 /// The most bytes that the note of an Event may have (events.k8s.io/v1).
 const NOTE_MAX: usize = 1024;
 
+/// The most bytes that the action of an Event may have (events.k8s.io/v1).
+const ACTION_MAX: usize = 128;
+
 /// How many Events may wait to be published; more are only logged.
 const WAITING_MAX: usize = 256;
 
@@ -144,12 +147,17 @@ impl Voice {
     fn event(&self, key: &Key, type_: EventType, reason: &str, note: String) {
         let trigger = self.groups.get(key).and_then(|group| self.triggers.get(group));
         let Some(trigger) = trigger.filter(|trigger| trigger.kind.is_some()) else { return };
-        let mut note = note;
-        note.truncate(note.floor_char_boundary(NOTE_MAX));
-        let event =
-            Event { type_, reason: reason.to_owned(), note: Some(note), action: "AutoX".to_owned(), secondary: None };
+        // Events with one action are counted as one, with the note of the first.
+        let action = cut(&note, ACTION_MAX);
+        let note = Some(cut(&note, NOTE_MAX));
+        let event = Event { type_, reason: reason.to_owned(), note, action, secondary: None };
         if self.events.try_send((event, trigger.clone())).is_err() {
             debug!("too many events wait, one is left out");
         }
     }
+}
+
+/// The beginning of a text, of at most `max` bytes.
+fn cut(text: &str, max: usize) -> String {
+    text[..text.floor_char_boundary(max)].to_owned()
 }

@@ -371,6 +371,11 @@ fn decisions_are_told_on_the_trigger() {
     let uid = autox.server.get("deployments", SHOP, "web").unwrap()["metadata"]["uid"].clone();
     assert_eq!(event["regarding"]["uid"], uid);
     assert_eq!((&event["regarding"]["kind"], &event["type"]), (&json!("Deployment"), &json!("Normal")));
+    autox.version("web", "2");
+    autox.server.wait_for("an event of its own", |state| {
+        let events = state.list("events.events.k8s.io", SHOP);
+        events.into_iter().find(|event| event["note"] == "launched autox-web-load, revision 2, for version 2").map(drop)
+    });
 }
 
 #[test]
