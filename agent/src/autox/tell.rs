@@ -96,7 +96,7 @@ impl Voice {
                 // Whoever starts AutoX again learns nothing new of any trigger.
                 if !is_first {
                     let note = format!("{experiment} is not launched, because {why}");
-                    self.event(&key, EventType::Normal, why.reason(), note);
+                    self.event(&key, EventType::Normal, why.reason(), &note);
                 }
             }
             Action::Keep(why @ (Why::NotKnown | Why::Current)) => {
@@ -106,12 +106,12 @@ impl Voice {
             Action::Look => {}
             Action::Hold(why) => {
                 info!("{namespace}/{experiment}: held, because {why}");
-                self.event(&key, EventType::Normal, why.reason(), format!("{experiment} is held, because {why}"));
+                self.event(&key, EventType::Normal, why.reason(), &format!("{experiment} is held, because {why}"));
             }
             Action::Launch(cause) => info!("{namespace}/{experiment}: launch for version {}", cause.version),
             Action::Delete(why) => {
                 info!("{namespace}/{experiment}: delete, because {why}");
-                self.event(&key, EventType::Normal, why.reason(), format!("{experiment} is deleted, because {why}"));
+                self.event(&key, EventType::Normal, why.reason(), &format!("{experiment} is deleted, because {why}"));
             }
         }
     }
@@ -125,7 +125,7 @@ impl Voice {
                 self.metrics.launches.inc();
                 info!("{namespace}/{experiment}: launched revision {revision} for version {}", cause.version);
                 let note = format!("launched {experiment}, revision {revision}, for version {}", cause.version);
-                self.event(key, EventType::Normal, "Launched", note);
+                self.event(key, EventType::Normal, "Launched", &note);
             }
             Told::Deleted => {
                 self.metrics.deletions.inc();
@@ -134,7 +134,7 @@ impl Voice {
             Told::Failed { work, why } => {
                 self.metrics.errors.get_or_create(&Failed { work }).inc();
                 error!("{namespace}/{experiment}: cannot {work} it: {why}");
-                self.event(key, EventType::Warning, "Failed", format!("cannot {work} {experiment}: {why}"));
+                self.event(key, EventType::Warning, "Failed", &format!("cannot {work} {experiment}: {why}"));
             }
         }
     }
@@ -144,12 +144,12 @@ impl Voice {
         warn!("{text}");
     }
 
-    fn event(&self, key: &Key, type_: EventType, reason: &str, note: String) {
+    fn event(&self, key: &Key, type_: EventType, reason: &str, note: &str) {
         let trigger = self.groups.get(key).and_then(|group| self.triggers.get(group));
         let Some(trigger) = trigger.filter(|trigger| trigger.kind.is_some()) else { return };
         // Events with one action are counted as one, with the note of the first.
-        let action = cut(&note, ACTION_MAX);
-        let note = Some(cut(&note, NOTE_MAX));
+        let action = cut(note, ACTION_MAX);
+        let note = Some(cut(note, NOTE_MAX));
         let event = Event { type_, reason: reason.to_owned(), note, action, secondary: None };
         if self.events.try_send((event, trigger.clone())).is_err() {
             debug!("too many events wait, one is left out");
