@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use iter8_core::task::TemplateSource;
-use iter8_core::task::credential::{Credential, is_secret_name};
+use iter8_core::task::credential::is_secret_name;
 use iter8_core::task::load::{Pem, Tls};
 use iter8_core::task::notify::Delivery;
 use iter8_core::{Experiment, ExperimentResult, Task};
@@ -40,7 +40,6 @@ impl Redactor {
             match &step.task {
                 Task::Http(http) => {
                     for load in http.loads() {
-                        secrets.extend(load.headers.iter().chain(&load.fetch_headers).flat_map(of_header));
                         secrets.extend(load.tls.iter().flat_map(of_key));
                         let urls = [&load.url, &load.payload_url].into_iter().flatten();
                         secrets
@@ -49,8 +48,6 @@ impl Redactor {
                 }
                 Task::Grpc(grpc) => {
                     for calls in grpc.written() {
-                        let metadata = calls.metadata.iter().chain(&calls.reflect_metadata);
-                        secrets.extend(metadata.chain(&calls.fetch_headers).flat_map(of_header));
                         let urls = calls.urls().filter_map(|(_, url)| Url::parse(url.trim()).ok());
                         secrets.extend(urls.flat_map(|url| of_url(&url)));
                         secrets.extend(calls.tls.iter().flat_map(of_key));
@@ -153,11 +150,6 @@ fn named_secrets(values: &Map<String, Value>) -> Vec<String> {
         _ => Vec::new(),
     });
     secrets.collect()
-}
-
-/// What is secret of a header that stands in the inputs as it is.
-fn of_header((name, value): (&String, &Credential)) -> Vec<String> {
-    value.plain().filter(|_| is_secret_name(name)).map(parts).unwrap_or_default()
 }
 
 /// The lines of a private key that is given as it is, not as a file.

@@ -359,3 +359,30 @@ fn a_namespace_of_objects_that_is_not_there_is_named() {
     assert_ne!(ran.code, Some(0));
     assert!(ran.stderr.contains("nowhere"), "{ran}");
 }
+
+#[test]
+fn a_credential_of_a_load_that_stands_in_the_values_is_warned_of_and_one_from_a_secret_is_not() {
+    let server = ApiServer::start();
+    let plugin = Plugin::with(&server);
+    let launch = |set: &str| plugin.run(&format!("launch --set {set}")).code(0).stderr;
+    let http = "tasks={http},http.url=http://app";
+    let grpc = "tasks={grpc},grpc.call=a.B.C,grpc.endpoints.a.host=a:80";
+    let reference = "secret=ci,key=token";
+    for (set, place) in [
+        (format!("{http},http.headers.authorization=t0ken"), "`http.headers.authorization`"),
+        (format!("{http},http.headers.Cookie=t0ken"), "`http.headers.Cookie`"),
+        (format!("{grpc},grpc.endpoints.a.metadata.X-Api-Key=t0ken"), "`grpc.endpoints.a.metadata.X-Api-Key`"),
+    ] {
+        let said = launch(&set);
+        let warned: Vec<&str> = said.lines().filter(|line| line.contains("stands in the values")).collect();
+        assert!(warned.len() == 1 && warned[0].contains(place), "{said}");
+        assert!(warned[0].ends_with("{secret: NAME, key: KEY} in its place takes it from a Secret of yours"), "{said}");
+        assert!(!said.contains("t0ken"), "{said}");
+        let placed = |part: &str| format!("{}.{part}", place.trim_matches('`'));
+        let referred: Vec<String> = reference.split(',').map(placed).collect();
+        let base = set.rsplit_once(',').map(|(base, _)| base).unwrap_or_default();
+        let said = launch(&format!("{base},{}", referred.join(",")));
+        assert!(!said.contains("stands in the values"), "{said}");
+    }
+    assert!(!launch(&format!("{http},http.headers.X-Team=red")).contains("stands in the values"));
+}

@@ -107,14 +107,20 @@ fn only_what_changes_is_shown_and_no_credentials() {
        template:
          metadata:
            labels:
+    ------- stderr -------
+    Warning: `http.headers.Authorization` stands in the values as it is, and so in Secrets of this experiment: {secret: NAME, key: KEY} in its place takes it from a Secret of yours
     [exit code 1]
     "#);
     assert_snapshot!(plugin.run(&diff("--set http.qps=5,http.headers.Authorization=second-secret")), @"
     secret/iter8-default-2-spec differs in credentials, which are not shown
+    ------- stderr -------
+    Warning: `http.headers.Authorization` stands in the values as it is, and so in Secrets of this experiment: {secret: NAME, key: KEY} in its place takes it from a Secret of yours
     [exit code 1]
     ");
     assert_snapshot!(plugin.run(&diff("--set http.qps=5,http.headers.Authorization=first-secret,runner=none")), @"
     job.batch/iter8-default-1 would be removed
+    ------- stderr -------
+    Warning: `http.headers.Authorization` stands in the values as it is, and so in Secrets of this experiment: {secret: NAME, key: KEY} in its place takes it from a Secret of yours
     [exit code 1]
     ");
 }

@@ -255,13 +255,15 @@ pub fn problems(values: &Value) -> Vec<Problem> {
     problems
 }
 
-/// The places where a credential stands in the values as it is, for whoever warns of it. A URL of `webhook` need not be one.
+/// The places where a credential stands in the values as it is, for whoever warns of it. A URL of `webhook` need not be one,
+/// and a text that is empty or made anew for each request is none.
 pub fn plain_credentials(values: &Value) -> Vec<String> {
     let tasks = values.get("tasks").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
     let mut places = Vec::new();
     for task in tasks {
         let Some(parsed) = task_of(values, task) else { continue };
-        let plain = parsed.credentials().into_iter().filter(|placed| placed.credential.plain().is_some());
+        let is_one = |text: &str| !text.trim().is_empty() && !text.contains("{{");
+        let plain = parsed.credentials().into_iter().filter(|placed| placed.credential.plain().is_some_and(is_one));
         let found = plain.map(|placed| format!("{task}.{}", placed.path));
         places.extend(found.filter(|place| place != "webhook.url"));
     }
@@ -354,6 +356,44 @@ mod tests {
 
     fn said(values: &Value) -> Vec<String> {
         problems(values).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn credentials_that_stand_in_headers_and_metadata_as_they_are_have_places() {
+        let from_secret = json!({ "secret": "shop", "key": "token", "prefix": "Bearer " });
+        let values = json!({
+            "tasks": ["http", "grpc"],
+            "http": {
+                "payloadURL": "https://a/b", "fetchHeaders": { "Cookie": "a=b" },
+                "headers": { "Authorization": "Bearer abc", "X-Team": "red", "X-Session-Token": "{{newUUID}}" },
+                "endpoints": {
+                    "a": { "url": "http://a", "headers": { "x-api-key": "abc", "authorization": "" } },
+                    "b": { "url": "http://b", "headers": { "X-API-Key": from_secret, "Accept": "text/html" } },
+                },
+            },
+            "grpc": {
+                "call": "shop.Orders.Place", "reflect-metadata": { "Proxy-Authorization": "abc" },
+                "metadata": { "authorization": "Bearer abc", "tenant": "a" },
+                "endpoints": {
+                    "a": { "host": "a:80", "metadata": { "AUTHORIZATION": { "env": "TOKEN" } } },
+                    "b": { "host": "b:80", "metadata": { "Cookie": "a=b" }, "fetchHeaders": { "authorization": "abc" },
+                           "protoURL": "https://a/b" },
+                },
+            },
+        });
+        assert_eq!(problems(&values), []);
+        assert_eq!(
+            plain_credentials(&values),
+            [
+                "grpc.endpoints.b.fetchHeaders.authorization",
+                "grpc.endpoints.b.metadata.Cookie",
+                "grpc.metadata.authorization",
+                "grpc.reflect-metadata.Proxy-Authorization",
+                "http.endpoints.a.headers.x-api-key",
+                "http.fetchHeaders.Cookie",
+                "http.headers.Authorization",
+            ]
+        );
     }
 
     #[test]

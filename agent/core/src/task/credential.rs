@@ -2,6 +2,7 @@
 //! reference names is the agent's business.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,13 @@ pub struct Placed<'a> {
     pub path: String,
     /// It.
     pub credential: &'a Credential,
+}
+
+impl Placed<'_> {
+    /// The same as part of what stands under `place`.
+    pub(super) fn under(self, place: &str) -> Self {
+        Self { path: format!("{place}.{}", self.path), ..self }
+    }
 }
 
 impl Credential {
@@ -186,6 +194,12 @@ impl JsonSchema for Credential {
             "additionalProperties": false,
         })
     }
+}
+
+/// The credentials of a map under `key`, such as that of headers: what their names say is secret.
+pub(super) fn named<'a>(key: &str, map: &'a BTreeMap<String, Credential>) -> Vec<Placed<'a>> {
+    let secret = map.iter().filter(|(name, _)| is_secret_name(name));
+    secret.map(move |(name, credential)| Placed { path: format!("{key}.{name}"), credential }).collect()
 }
 
 /// Whether a header or a query parameter of this name has a secret as its value.

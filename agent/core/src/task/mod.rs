@@ -17,7 +17,7 @@ use serde_json::Value;
 pub use credential::{Credential, Placed};
 pub use template_source::TemplateSource;
 
-use credential::is_secret_name;
+use credential::named;
 use load::AppVersion;
 
 use crate::schema::{Problem, check, schema_of};
@@ -91,19 +91,17 @@ impl Task {
     pub fn credentials(&self) -> Vec<Placed<'_>> {
         match self {
             Self::CustomMetrics(metrics) => metrics.credentials(),
-            Self::Ready(_) | Self::Http(_) | Self::Grpc(_) | Self::AbnMetrics(_) | Self::Assess(_) => Vec::new(),
+            Self::Http(http) => http.credentials(),
+            Self::Grpc(grpc) => grpc.credentials(),
+            Self::Ready(_) | Self::AbnMetrics(_) | Self::Assess(_) => Vec::new(),
             Self::Slack(slack) => placed([("url", slack.url.as_ref())]),
             Self::Github(github) => placed([("token", github.token.as_ref())]),
             Self::Webhook(webhook) => {
                 let mut found = placed([("url", webhook.url.as_ref()), ("bearerToken", webhook.bearer_token.as_ref())]);
-                let headers = webhook.headers.iter().filter(|(name, _)| is_secret_name(name));
-                found.extend(headers.map(|(name, credential)| Placed { path: format!("headers.{name}"), credential }));
+                found.extend(named("headers", &webhook.headers));
                 found
             }
-            Self::Run(run) => {
-                let variables = run.env.iter().filter(|(name, _)| is_secret_name(name));
-                variables.map(|(name, credential)| Placed { path: format!("env.{name}"), credential }).collect()
-            }
+            Self::Run(run) => named("env", &run.env),
         }
     }
 

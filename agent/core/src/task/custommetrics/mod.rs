@@ -197,11 +197,8 @@ impl CustomMetrics {
         };
         let mut all: Vec<_> = self.access.credentials().into_iter().filter(is_secret).collect();
         for (name, access) in &self.providers {
-            let under = |placed: Placed<'_>| format!("providers.{name}.{}", placed.path);
-            all.extend(access.credentials().into_iter().filter(is_secret).map(|placed| {
-                let credential = placed.credential;
-                Placed { path: under(placed), credential }
-            }));
+            let place = format!("providers.{name}");
+            all.extend(access.credentials().into_iter().filter(is_secret).map(|placed| placed.under(&place)));
         }
         all
     }

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::credential::Credential;
+use super::credential::{Credential, Placed, named};
 use super::load::{self, AppVersion, Excludes, MAX_RATE_METRIC, Order, Pace, Search, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
@@ -436,6 +436,15 @@ impl Grpc {
         }
     }
 
+    /// The credentials among the inputs, each with its place.
+    pub(super) fn credentials(&self) -> Vec<Placed<'_>> {
+        let endpoints = self.endpoints.iter().flat_map(|(id, endpoint)| {
+            let place = format!("endpoints.{id}");
+            endpoint.calls.credentials().into_iter().map(move |placed| placed.under(&place))
+        });
+        self.common.credentials().into_iter().chain(endpoints).collect()
+    }
+
     /// Every set of settings as it is written, that of the task and those of its endpoints.
     pub fn written(&self) -> impl Iterator<Item = &Calls> {
         [&self.common].into_iter().chain(self.endpoints.values().map(|endpoint| &endpoint.calls))
@@ -461,6 +470,12 @@ impl Grpc {
 }
 
 impl Calls {
+    fn credentials(&self) -> Vec<Placed<'_>> {
+        let metadata = [("metadata", &self.metadata), ("reflect-metadata", &self.reflect_metadata)];
+        let places = metadata.into_iter().chain([("fetchHeaders", &self.fetch_headers)]);
+        places.flat_map(|(key, headers)| named(key, headers)).collect()
+    }
+
     /// These settings over those of the task. A message is whole: it is replaced, not merged.
     fn over(&self, task: &Self) -> Self {
         let merged = load::over(self, task, EXCLUDES);

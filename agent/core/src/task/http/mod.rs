@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::credential::Credential;
+use super::credential::{Credential, Placed, named};
 use super::load::{self, AppVersion, Excludes, Limit, MAX_RATE_METRIC, Order, Pace, Search, Timing, Tls};
 use crate::duration::GoDuration;
 use crate::scalar::{Count, Flag, Real, Text};
@@ -210,6 +210,15 @@ impl Http {
         self.endpoints.iter().map(part).collect()
     }
 
+    /// The credentials among the inputs, each with its place.
+    pub(super) fn credentials(&self) -> Vec<Placed<'_>> {
+        let endpoints = self.endpoints.iter().flat_map(|(id, endpoint)| {
+            let place = format!("endpoints.{id}");
+            endpoint.load.credentials().into_iter().map(move |placed| placed.under(&place))
+        });
+        self.common.credentials().into_iter().chain(endpoints).collect()
+    }
+
     /// Every set of settings as it is written, that of the task and those of its endpoints.
     pub fn loads(&self) -> impl Iterator<Item = &Load> {
         [&self.common].into_iter().chain(self.endpoints.values().map(|endpoint| &endpoint.load))
@@ -234,6 +243,11 @@ impl Http {
 }
 
 impl Load {
+    fn credentials(&self) -> Vec<Placed<'_>> {
+        let places = [("headers", &self.headers), ("fetchHeaders", &self.fetch_headers)];
+        places.into_iter().flat_map(|(key, headers)| named(key, headers)).collect()
+    }
+
     /// When its requests are sent, and when it ends: a number of requests wins over a duration, and with neither it lasts
     /// as long as its schedule.
     pub fn timing(&self) -> Timing {
