@@ -53,9 +53,9 @@ impl Redactor {
                         secrets.extend(calls.tls.iter().flat_map(of_key));
                     }
                 }
-                Task::Slack(slack) => secrets.extend(of_template(&slack.delivery)),
-                Task::Github(github) => secrets.extend(of_template(&github.delivery)),
-                Task::Webhook(webhook) => secrets.extend(of_template(&webhook.delivery)),
+                Task::Slack(slack) => secrets.extend(of_delivery(&slack.delivery)),
+                Task::Github(github) => secrets.extend(of_delivery(&github.delivery)),
+                Task::Webhook(webhook) => secrets.extend(of_delivery(&webhook.delivery)),
                 Task::CustomMetrics(metrics) => {
                     secrets.extend(metrics.tls().flat_map(of_key));
                     let urls = metrics.templates.values().filter_map(|text| Url::parse(text.0.trim()).ok());
@@ -134,12 +134,14 @@ impl Redactor {
     }
 }
 
-/// The secrets in the URL of a template.
-fn of_template(delivery: &Delivery) -> Vec<String> {
+/// The secrets in the URL of a template, and a private key.
+fn of_delivery(delivery: &Delivery) -> Vec<String> {
+    let mut secrets: Vec<String> = delivery.tls.iter().flat_map(of_key).collect();
     match delivery.template() {
-        Some((_, TemplateSource::Url(url))) => Url::parse(url).iter().flat_map(of_url).collect(),
-        Some((_, TemplateSource::Text(_) | TemplateSource::Path(_))) | None => Vec::new(),
+        Some((_, TemplateSource::Url(url))) => secrets.extend(Url::parse(url).iter().flat_map(of_url)),
+        Some((_, TemplateSource::Text(_) | TemplateSource::Path(_))) | None => {}
     }
+    secrets
 }
 
 /// Texts of the values of templates whose keys are called as secrets are.

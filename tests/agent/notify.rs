@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use iter8_core::result::StepStatus;
 use iter8_testkit::http_target::{Behaviour, ClosedPort, HttpTarget, Received};
+use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::{Value, json};
 
 use crate::harness::{Stage, assess, code, experiment, http, text_in};
+use crate::tls::Shop;
 
 const TOKEN: &str = "gh-t0ken-q7Zk2mVx9";
 const HOOK: &str = "/services/T0001/B0002/s3cr3tHookX9w";
@@ -429,6 +431,44 @@ fn a_server_that_is_gone_slow_or_talks_too_much_ends_in_time() {
 }
 
 #[test]
+fn a_server_over_tls_is_trusted_by_its_authority_and_sees_who_tells() {
+    let shop = Shop::open("127.0.0.1");
+    let (cert, key) = shop.issue("agent", ExtendedKeyUsagePurpose::ClientAuth);
+    let authority = shop.authority.pem();
+    let url = format!("https://{}", shop.address);
+    let identified = json!({ "ca": authority, "cert": cert, "key": key });
+    for (step, took) in [
+        (webhook(&url, &json!({ "tls": identified })), "answered 200 OK"),
+        (json!({ "task": "slack", "with": { "url": url, "tls": identified } }), "Slack took the message"),
+        (
+            json!({ "task": "github", "with": {
+                "owner": "octo", "repo": "shop", "token": secret("token"), "apiURL": url, "tls": identified,
+            } }),
+            "GitHub took the event for octo/shop",
+        ),
+        (webhook(&url, &json!({ "tls": { "insecure": true, "cert": cert, "key": key } })), "answered 200 OK"),
+        (webhook(&url, &json!({ "tls": { "cert": cert, "key": key } })), "UnknownIssuer"),
+        (webhook(&url, &json!({ "tls": { "ca": authority } })), "not delivered, "),
+        (
+            webhook(&url, &json!({ "tls": { "ca": "/nowhere/ca.crt" } })),
+            "softFailure lets it pass: cannot read /nowhere/ca.crt: No such file",
+        ),
+        (
+            webhook(&url, &json!({ "tls": { "ca": authority, "cert": authority, "key": "-----BEGIN X-----" } })),
+            "softFailure lets it pass: no client can be made, see `tls`: ",
+        ),
+    ] {
+        let stage = with_secret("");
+        let written = told(&stage, step, code::SUCCEEDED);
+        assert!(message(&stage).contains(took), "{}", message(&stage));
+        assert_clean(&written);
+        for line in key.lines().filter(|line| !line.starts_with("-----")) {
+            assert!(!written.contains(line), "a line of the key is shown");
+        }
+    }
+}
+
+#[test]
 fn a_signal_ends_a_notification_that_waits() {
     let target = HttpTarget::start(Behaviour::Hang);
     let stage = with_secret("");
@@ -461,6 +501,12 @@ fn wrong_inputs_are_said_before_anything_runs() {
             json!({ "url": "http://a", "method": "GET", "payloadTemplate": "{{ 1 }}" }),
             "`payloadTemplate` contradicts method GET",
         ),
+        (
+            "slack",
+            json!({ "url": "https://a", "tls": { "serverName": "b" } }),
+            "`tls.serverName` cannot be chosen here: it is the URL's host",
+        ),
+        ("webhook", json!({ "url": "https://a", "tls": { "cert": "a" } }), "`tls.key` is required with cert"),
         ("webhook", json!({ "url": "http://a", "timeout": "0s" }), "`timeout` must be longer than 0s"),
         (
             "webhook",

@@ -66,7 +66,7 @@ fn the_pod_mounts_the_secrets_that_inputs_refer_to_and_nothing_that_only_looks_l
     let secrets: Vec<&Value> =
         volumes.iter().map(|volume| &volume["secret"]).filter(|s| !s["optional"].is_null()).collect();
     let named = |name: &str| json!({ "secretName": name, "optional": true });
-    let names = ["5", "fetch-key", "other-tls", "run-key", "shop-tls", "third-tls"];
+    let names = ["5", "chat-tls", "fetch-key", "other-tls", "run-key", "shop-tls", "third-tls"];
     assert_eq!(secrets, names.map(named).iter().collect::<Vec<_>>());
     let mounts = pod["containers"][0]["volumeMounts"].as_array().expect("a container has mounts");
     let places: Vec<&str> = mounts.iter().filter_map(|mount| mount["mountPath"].as_str()).collect();

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use iter8_core::{Experiment, ExperimentResult, Task};
 use tokio_util::sync::CancellationToken;
 
+pub use load::tls::TlsError;
 pub use notify::NotifyError;
 pub use ready::{Readiness, readiness};
 pub use run::CommandError;
@@ -107,25 +108,9 @@ pub enum TaskError {
         #[source]
         source: std::io::Error,
     },
-    /// A file with certificates or a key cannot be read.
-    #[error("cannot read {}", path.display())]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A Secret for TLS is not where the pod mounts it, or holds nothing of use.
-    #[error(
-        "the Secret `{secret}` of tls.secret is not there, or has neither ca.crt nor tls.crt with tls.key, in {}; a local run has no Secrets: give ca, cert and key as files", folder.display()
-    )]
-    NoTlsSecret {
-        /// Its name.
-        secret: String,
-        /// Where it should be.
-        folder: PathBuf,
-    },
+    /// Settings of TLS name what is not there.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// An input that only the task itself could check is wrong.
     #[error("`{key}` is wrong")]
     Input {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use iter8_core::task::custommetrics::template::{Method, Provider, Query};
 use jiff::Timestamp;
+use reqwest::Client;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, Identity};
 use tokio::time::Instant;
 use url::Url;
 
 use crate::redact::shown_url;
+use crate::tasks::load::tls::of_client;
 use crate::tasks::retry::Outcome;
 
 /// The most bytes of an answer.
@@ -100,18 +101,11 @@ pub(super) fn client(tls: Option<&iter8_load::Tls>) -> Result<Client, reqwest::E
         let is_same = attempt.previous().last().is_some_and(|before| before.origin() == attempt.url().origin());
         if !is_same || attempt.previous().len() > REDIRECTS_MAX { attempt.stop() } else { attempt.follow() }
     });
-    let mut builder = Client::builder().redirect(same_origin).user_agent(concat!("iter8/", env!("CARGO_PKG_VERSION")));
-    if let Some(tls) = tls {
-        if let Some(ca) = &tls.ca_pem {
-            builder = builder.tls_certs_only(Certificate::from_pem_bundle(ca)?);
-        }
-        if let Some(identity) = &tls.identity {
-            let pem = [&identity.cert_pem[..], b"\n", &identity.key_pem[..]].concat();
-            builder = builder.identity(Identity::from_pem(&pem)?);
-        }
-        builder = builder.tls_danger_accept_invalid_certs(tls.insecure);
+    let builder = Client::builder().redirect(same_origin).user_agent(concat!("iter8/", env!("CARGO_PKG_VERSION")));
+    match tls {
+        Some(tls) => of_client(builder, tls)?.build(),
+        None => builder.build(),
     }
-    builder.build()
 }
 
 /// Asks until there is an answer that is not "later", or patience ends. A wait that outlasts it is not begun.

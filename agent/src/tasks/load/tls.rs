@@ -1,5 +1,5 @@
-//! Settings of TLS, from the words of an experiment to those of the load engine: certificates and keys are read from where
-//! they are. No message holds any.
+//! Settings of TLS, from the words of an experiment to those of the load engine and of a client for single requests:
+//! certificates and keys are read from where they are. No message holds any.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,37 @@ use std::path::{Path, PathBuf};
 use iter8_core::task::credential::MOUNTS;
 use iter8_core::task::load::{Pem, Tls};
 use iter8_load::Identity;
+use reqwest::{Certificate, ClientBuilder};
 
-use crate::tasks::TaskError;
+/// Why settings of TLS cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file with certificates or a key cannot be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A Secret is not where the pod mounts it, or holds nothing of use.
+    #[error(
+        "the Secret `{secret}` of tls.secret is not there, or has neither ca.crt nor tls.crt with tls.key, in {}; a local run has no Secrets: give ca, cert and key as files", folder.display()
+    )]
+    NoSecret {
+        /// Its name.
+        secret: String,
+        /// Where it should be.
+        folder: PathBuf,
+    },
+}
 
 /// Reads what `tls` names.
 ///
 /// # Errors
 /// When a file cannot be read, or a Secret is not mounted.
-pub(crate) async fn tls(tls: &Tls) -> Result<iter8_load::Tls, TaskError> {
+pub(crate) async fn tls(tls: &Tls) -> Result<iter8_load::Tls, TlsError> {
     let mut read = iter8_load::Tls {
         insecure: tls.insecure.is_some_and(|insecure| insecure.0),
         server_name: tls.server_name.as_ref().map(|name| name.0.trim().to_owned()),
@@ -33,29 +56,45 @@ pub(crate) async fn tls(tls: &Tls) -> Result<iter8_load::Tls, TaskError> {
     Ok(read)
 }
 
-async fn pem(pem: &Pem) -> Result<Vec<u8>, TaskError> {
+/// A client that speaks TLS in this way.
+///
+/// # Errors
+/// The certificates cannot be used.
+pub(crate) fn of_client(builder: ClientBuilder, tls: &iter8_load::Tls) -> Result<ClientBuilder, reqwest::Error> {
+    let mut builder = builder.tls_danger_accept_invalid_certs(tls.insecure);
+    if let Some(ca) = &tls.ca_pem {
+        builder = builder.tls_certs_only(Certificate::from_pem_bundle(ca)?);
+    }
+    if let Some(identity) = &tls.identity {
+        let pem = [&identity.cert_pem[..], b"\n", &identity.key_pem[..]].concat();
+        builder = builder.identity(reqwest::Identity::from_pem(&pem)?);
+    }
+    Ok(builder)
+}
+
+async fn pem(pem: &Pem) -> Result<Vec<u8>, TlsError> {
     match pem {
         Pem::Text(text) => Ok(text.clone().into_bytes()),
         Pem::Path(path) => {
             let path = PathBuf::from(path);
-            tokio::fs::read(&path).await.map_err(|source| TaskError::Certificate { path, source })
+            tokio::fs::read(&path).await.map_err(|source| TlsError::File { path, source })
         }
     }
 }
 
 /// Takes what a mounted Secret holds, by the names that Kubernetes gives (kubernetes.io/tls, and cert-manager's `ca.crt`).
-async fn of_secret(folder: &Path, secret: &str, read: &mut iter8_load::Tls) -> Result<(), TaskError> {
+async fn of_secret(folder: &Path, secret: &str, read: &mut iter8_load::Tls) -> Result<(), TlsError> {
     let file = async |name: &str| {
         let path = folder.join(name);
         match tokio::fs::read(&path).await {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(TaskError::Certificate { path, source }),
+            Err(source) => Err(TlsError::File { path, source }),
         }
     };
     let (ca, cert, key) = (file("ca.crt").await?, file("tls.crt").await?, file("tls.key").await?);
     if ca.is_none() && (cert.is_none() || key.is_none()) {
-        return Err(TaskError::NoTlsSecret { secret: secret.to_owned(), folder: folder.to_owned() });
+        return Err(TlsError::NoSecret { secret: secret.to_owned(), folder: folder.to_owned() });
     }
     read.ca_pem = ca.map(Into::into);
     read.identity = cert.zip(key).map(|(cert, key)| Identity { cert_pem: cert.into(), key_pem: key.into() });

@@ -5,7 +5,7 @@ use iter8_cluster::template::TemplateError;
 
 use super::send::SendError;
 use crate::credentials::CredentialError;
-use crate::tasks::TemplateSourceError;
+use crate::tasks::{TemplateSourceError, TlsError};
 
 /// Why nobody was told.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +51,9 @@ pub enum NotifyError {
         /// Why.
         problem: String,
     },
+    /// Settings of TLS name what is not there.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// There was no answer.
     #[error(transparent)]
     Send(#[from] SendError),

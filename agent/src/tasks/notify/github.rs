@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::send::{Answer, Message, send};
-use super::{NotifyError, header, refused, report, resolved, said, template};
+use super::{NotifyError, header, refused, report, resolved, said, settings, template};
 use crate::tasks::TaskContext;
 
 /// The version of the API that the request is written for.
@@ -25,7 +25,8 @@ pub(super) async fn tell(inputs: &Github, context: &mut TaskContext<'_>) -> Resu
             .map(|(name, value)| (Some(name), value)),
     );
     let body = Some(payload(inputs, context).await?);
-    let message = Message { method: Method::POST, url, headers, body, timeout: inputs.delivery.timeout() };
+    let tls = settings(&inputs.delivery).await?;
+    let message = Message { method: Method::POST, url, headers, body, timeout: inputs.delivery.timeout(), tls };
     let answer = send(&message).await?;
     if answer.status.is_success() {
         let name = |text: &Option<iter8_core::scalar::Text>| text.as_ref().map_or(String::new(), |text| text.0.clone());

@@ -20,6 +20,7 @@ use send::Answer;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::load::tls::tls;
 use super::{TaskContext, TaskError};
 
 pub(super) async fn slack(inputs: &Slack, mut context: TaskContext<'_>) -> Result<String, TaskError> {
@@ -70,6 +71,14 @@ fn url(key: &str, credential: Option<&Credential>, context: &TaskContext<'_>) ->
     let url = Url::parse(resolved(key, credential, context)?.trim()).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     url.ok_or_else(|| NotifyError::NoUrl(key.to_owned()))
+}
+
+/// The settings of TLS.
+async fn settings(delivery: &Delivery) -> Result<Option<iter8_load::Tls>, NotifyError> {
+    match &delivery.tls {
+        Some(settings) => Ok(Some(tls(settings).await?)),
+        None => Ok(None),
+    }
 }
 
 /// A header whose value no log shows.

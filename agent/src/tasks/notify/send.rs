@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use reqwest::redirect::{Attempt, Policy};
 use url::Url;
 
+use crate::tasks::load::tls::of_client;
 use crate::tasks::retry::Outcome;
 
 /// The most bytes of an answer that are read; what comes after them says nothing more.
@@ -25,6 +26,8 @@ pub(super) struct Message {
     pub(super) body: Option<String>,
     /// How long one attempt may take.
     pub(super) timeout: Duration,
+    /// Whom to trust, and who tells.
+    pub(super) tls: Option<iter8_load::Tls>,
 }
 
 /// What came back.
@@ -41,7 +44,7 @@ pub(super) struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// No client can be made.
-    #[error("cannot speak HTTP")]
+    #[error("no client can be made, see `tls`")]
     Client(#[source] reqwest::Error),
     /// No answer in time.
     #[error("{whom} did not answer within {}", iter8_core::GoDuration(*.timeout))]
@@ -70,14 +73,7 @@ pub enum SendError {
 /// # Errors
 /// When there is no answer.
 pub(super) async fn send(message: &Message) -> Result<Answer, SendError> {
-    let client = reqwest::Client::builder()
-        .timeout(message.timeout)
-        .redirect(Policy::custom(follow))
-        // It would show the URL, which may be a credential.
-        .referer(false)
-        .user_agent(concat!("iter8-agent/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| SendError::Client(error.without_url()))?;
+    let client = client(message).map_err(|error| SendError::Client(error.without_url()))?;
     let whom = message.url.origin().ascii_serialization();
     let mut attempts = 0;
     loop {
@@ -91,6 +87,19 @@ pub(super) async fn send(message: &Message) -> Result<Answer, SendError> {
             return answer.map_err(|source| SendError::Unreachable { whom, attempts, source });
         };
         tokio::time::sleep(wait.min(LONGEST_WAIT)).await;
+    }
+}
+
+fn client(message: &Message) -> Result<reqwest::Client, reqwest::Error> {
+    let builder = reqwest::Client::builder()
+        .timeout(message.timeout)
+        .redirect(Policy::custom(follow))
+        // It would show the URL, which may be a credential.
+        .referer(false)
+        .user_agent(concat!("iter8-agent/", env!("CARGO_PKG_VERSION")));
+    match &message.tls {
+        Some(tls) => of_client(builder, tls)?.build(),
+        None => builder.build(),
     }
 }
 

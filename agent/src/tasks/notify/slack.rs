@@ -5,7 +5,7 @@ use iter8_core::task::notify::{Slack, of_slack};
 use serde_json::Value;
 
 use super::send::{Answer, Message, send};
-use super::{NotifyError, refused, report, said, template, url};
+use super::{NotifyError, refused, report, said, settings, template, url};
 use crate::tasks::TaskContext;
 
 pub(super) async fn tell(inputs: &Slack, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
@@ -13,7 +13,8 @@ pub(super) async fn tell(inputs: &Slack, context: &mut TaskContext<'_>) -> Resul
     let body = if inputs.method.has_payload() { Some(payload(inputs, context).await?) } else { None };
     let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
     let method = inputs.method.as_str().parse().unwrap_or(Method::POST);
-    let message = Message { method, url, headers, body, timeout: inputs.delivery.timeout() };
+    let tls = settings(&inputs.delivery).await?;
+    let message = Message { method, url, headers, body, timeout: inputs.delivery.timeout(), tls };
     let answer = send(&message).await?;
     if answer.status.is_success() && is_ok(&answer) {
         return Ok("Slack took the message".to_owned());

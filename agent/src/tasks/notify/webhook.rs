@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use iter8_core::task::notify::Webhook;
 
 use super::send::{Message, send};
-use super::{NotifyError, header, refused, report, resolved, said, template, url};
+use super::{NotifyError, header, refused, report, resolved, said, settings, template, url};
 use crate::tasks::TaskContext;
 
 pub(super) async fn tell(inputs: &Webhook, context: &mut TaskContext<'_>) -> Result<String, NotifyError> {
@@ -12,7 +12,8 @@ pub(super) async fn tell(inputs: &Webhook, context: &mut TaskContext<'_>) -> Res
     let headers = headers(inputs, context)?;
     let body = if inputs.method.has_payload() { Some(payload(inputs, context).await?) } else { None };
     let method = inputs.method.as_str().parse().unwrap_or(Method::POST);
-    let message = Message { method, url, headers, body, timeout: inputs.delivery.timeout() };
+    let tls = settings(&inputs.delivery).await?;
+    let message = Message { method, url, headers, body, timeout: inputs.delivery.timeout(), tls };
     let answer = send(&message).await?;
     let origin = message.url.origin().ascii_serialization();
     if answer.status.is_success() {

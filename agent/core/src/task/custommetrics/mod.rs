@@ -152,10 +152,7 @@ impl Access {
             problems.push(Problem::at("basicAuth", "contradicts bearerToken: give one of them"));
         }
         if let Some(tls) = &self.tls {
-            problems.extend(tls.validate().into_iter().map(|problem| problem.under("tls")));
-            if tls.server_name.is_some() {
-                problems.push(Problem::at("tls.serverName", "cannot be chosen here: it is the URL's host"));
-            }
+            problems.extend(tls.validate_by_host().into_iter().map(|problem| problem.under("tls")));
         }
         if self.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
             problems.push(Problem::at("timeout", "must be more than 0"));

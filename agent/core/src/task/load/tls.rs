@@ -1,4 +1,4 @@
-//! Settings of TLS: whom a load trusts, and who it is. Reading certificates is the business of whoever runs it.
+//! Settings of TLS: whom a task trusts, and who it is. Reading certificates is the business of whoever runs it.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::scalar::{Flag, Text};
 use crate::schema::Problem;
 
-/// How TLS is spoken with an https target. Certificates and keys are given as PEM, or as the path of a file that the agent
+/// How TLS is spoken with an https URL. Certificates and keys are given as PEM, or as the path of a file that the agent
 /// sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -17,7 +17,7 @@ pub struct Tls {
     /// Certificates to trust in place of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca: Option<Text>,
-    /// The certificate that the load shows.
+    /// The certificate that the agent shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cert: Option<Text>,
     /// The private key of `cert`.
@@ -67,7 +67,7 @@ impl Tls {
             (Some(_), None) => {
                 problems.push(Problem::at("key", "is required with cert: it is the certificate's private key"));
             }
-            (None, Some(_)) => problems.push(Problem::at("cert", "is required with key: it is what the load shows")),
+            (None, Some(_)) => problems.push(Problem::at("cert", "is required with key: it is what the agent shows")),
             (Some(_), Some(_)) if self.secret.is_some() => {
                 problems.push(Problem::at("secret", "contradicts cert and key, which it holds: give one of them"));
             }
@@ -75,6 +75,15 @@ impl Tls {
         }
         if self.insecure.is_some_and(|insecure| insecure.0) && self.ca.is_some() {
             problems.push(Problem::at("insecure", "is true, which contradicts ca: nothing is checked by it then"));
+        }
+        problems
+    }
+
+    /// The same where a certificate's name is the URL's host, and nothing else can be asked for.
+    pub fn validate_by_host(&self) -> Vec<Problem> {
+        let mut problems = self.validate();
+        if self.server_name.is_some() {
+            problems.push(Problem::at("serverName", "cannot be chosen here: it is the URL's host"));
         }
         problems
     }
@@ -109,7 +118,7 @@ mod tests {
         let key = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----";
         for (value, message) in [
             (json!({ "cert": "c" }), "`key` is required with cert: it is the certificate's private key"),
-            (json!({ "key": key }), "`cert` is required with key: it is what the load shows"),
+            (json!({ "key": key }), "`cert` is required with key: it is what the agent shows"),
             (
                 json!({ "secret": "shop", "cert": "c", "key": key }),
                 "`secret` contradicts cert and key, which it holds: give one of them",

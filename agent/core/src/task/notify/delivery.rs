@@ -1,5 +1,5 @@
-//! What all notifications have in common: the template of their payload, how long and how often they are tried, and
-//! whether the experiment goes on when they fail.
+//! What all notifications have in common: the template of their payload, how long and how often they are tried, whom they
+//! trust, and whether the experiment goes on when they fail.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::duration::GoDuration;
 use crate::scalar::{Flag, Text};
 use crate::schema::Problem;
 use crate::task::TemplateSource;
+use crate::task::load::Tls;
 
 /// How often a notification is sent at most, when the connection fails or the server is too busy.
 pub const ATTEMPTS: u32 = 4;
@@ -35,6 +36,9 @@ pub struct Delivery {
     /// How long an answer may take; 10s when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<GoDuration>,
+    /// Whom to trust, and who tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
 }
 
 /// A method with or without a payload.
@@ -113,6 +117,8 @@ impl Delivery {
         if self.timeout.is_some_and(|timeout| timeout.0.is_zero()) {
             problems.push(Problem::at("timeout", "must be longer than 0s"));
         }
+        let tls = self.tls.iter().flat_map(Tls::validate_by_host);
+        problems.extend(tls.map(|problem| problem.under("tls")));
         problems
     }
 }
