@@ -7,6 +7,7 @@ use iter8_testkit::api_server::ApiServer;
 use iter8_testkit::command::CommandOutput;
 
 use crate::agent::LAUNCH;
+use crate::help::{COMMANDS, OF_AUTOX};
 use crate::plugin::{BINARY, Plugin};
 
 /// What the completer offers for the last of these words.
@@ -40,24 +41,13 @@ fn commands_are_offered_with_what_they_do() {
 #[test]
 fn every_command_is_offered() {
     let plugin = Plugin::new();
-    let offered = candidates(&plugin, &[""]);
-    for command in [
-        "launch",
-        "assert",
-        "report",
-        "get",
-        "log",
-        "delete",
-        "render",
-        "diff",
-        "lint",
-        "autox",
-        "demo",
-        "check",
-        "completion",
-        "version",
-    ] {
-        assert!(offered.iter().any(|word| word == command), "{command} is not among {offered:?}");
+    let (offered, of_autox) = (candidates(&plugin, &[""]), candidates(&plugin, &["autox", ""]));
+    for command in COMMANDS.into_iter().chain(OF_AUTOX) {
+        let (offered, word) = match command.split_once(' ') {
+            Some((_, word)) => (&of_autox, word),
+            None => (&offered, command),
+        };
+        assert!(offered.iter().any(|offered| offered == word), "{command} is not among {offered:?}");
     }
 }
 

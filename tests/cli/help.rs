@@ -3,7 +3,7 @@
 use crate::plugin::Plugin;
 
 /// Every command that has a help of its own.
-const COMMANDS: [&str; 14] = [
+pub(crate) const COMMANDS: [&str; 14] = [
     "launch",
     "assert",
     "report",
@@ -21,7 +21,7 @@ const COMMANDS: [&str; 14] = [
 ];
 
 /// The commands below `autox`.
-const OF_AUTOX: [&str; 5] = ["autox apply", "autox status", "autox delete", "autox render", "autox test"];
+pub(crate) const OF_AUTOX: [&str; 5] = ["autox apply", "autox status", "autox delete", "autox render", "autox test"];
 
 /// All of them, and the program itself.
 fn all() -> impl Iterator<Item = &'static str> {
