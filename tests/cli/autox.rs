@@ -113,11 +113,11 @@ fn the_documented_example_is_rendered_and_installed_as_it_stands() {
     );
     assert_snapshot!(documented(&plugin, "apply"), @r#"
     serviceaccount/autox created
-    secret/autox-config created
     role.rbac.authorization.k8s.io/autox created
     role.rbac.authorization.k8s.io/autox-experiments created
     rolebinding.rbac.authorization.k8s.io/autox created
     rolebinding.rbac.authorization.k8s.io/autox-experiments created
+    secret/autox-config created
     deployment.apps/autox created
     ------- stderr -------
     AutoX "autox" follows 1 trigger
@@ -125,11 +125,11 @@ fn the_documented_example_is_rendered_and_installed_as_it_stands() {
     // Once more changes nothing.
     assert_snapshot!(documented(&plugin, "apply"), @r#"
     serviceaccount/autox unchanged
-    secret/autox-config unchanged
     role.rbac.authorization.k8s.io/autox unchanged
     role.rbac.authorization.k8s.io/autox-experiments unchanged
     rolebinding.rbac.authorization.k8s.io/autox unchanged
     rolebinding.rbac.authorization.k8s.io/autox-experiments unchanged
+    secret/autox-config unchanged
     deployment.apps/autox unchanged
     ------- stderr -------
     AutoX "autox" follows 1 trigger
@@ -169,11 +169,11 @@ fn what_is_not_wanted_any_more_goes_with_its_experiments_and_permissions() {
     write(&plugin, &both);
     assert_snapshot!(autox(&plugin, "apply -n iter8 -f v.yaml"), @r#"
     serviceaccount/autox unchanged
-    secret/autox-config configured
     role.rbac.authorization.k8s.io/autox unchanged
     role.rbac.authorization.k8s.io/autox-experiments unchanged
     rolebinding.rbac.authorization.k8s.io/autox unchanged
     rolebinding.rbac.authorization.k8s.io/autox-experiments unchanged
+    secret/autox-config configured
     deployment.apps/autox configured
     serviceaccount/iter8-autox-web-load deleted
     secret/iter8-autox-web-load-1-result deleted
@@ -404,6 +404,43 @@ fn an_apply_that_was_not_allowed_goes_on_when_it_is() {
     let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0).says("deployment.apps/autox created");
     let _ = autox(&plugin, "delete -n iter8").code(0);
     assert_eq!(stored(&server), [""; 0]);
+}
+
+#[test]
+fn wherever_an_apply_or_a_delete_breaks_off_the_next_one_ends_it() {
+    let mut other = values();
+    other["groups"]["web"]["specs"]["other"] = other["groups"]["web"]["specs"]["load"].take();
+    other["groups"]["web"]["specs"].as_object_mut().unwrap().shift_remove("load");
+    let requests = [
+        ("create", "secrets"),
+        ("update", "secrets"),
+        ("patch", "secrets"),
+        ("delete", "secrets"),
+        ("patch", "roles"),
+        ("delete", "roles"),
+        ("patch", "rolebindings"),
+        ("delete", "rolebindings"),
+        ("patch", "deployments"),
+        ("delete", "deployments"),
+        ("delete", "jobs"),
+    ];
+    for (verb, resource) in requests {
+        let (server, plugin) = shop(&values());
+        let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);
+        launch_for(&server, &plugin, "autox-web-load", "1");
+        write(&plugin, &other);
+        server.when(verb, resource).drop_connection();
+        let _ = autox(&plugin, "apply -n iter8 -f v.yaml");
+        server.heal();
+        let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);
+        let gone = |name: &String| !name.starts_with("shop ") || name.contains("autox-experiments.iter8");
+        assert!(stored(&server).iter().all(gone), "{verb} {resource}: {:?}", stored(&server));
+        server.when(verb, resource).drop_connection();
+        let _ = autox(&plugin, "delete -n iter8");
+        server.heal();
+        let _ = autox(&plugin, "delete -n iter8 --ignore-not-found").code(0);
+        assert_eq!(stored(&server), [""; 0], "{verb} {resource}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! From the values of an experiment to what is launched: merge with the chart's defaults, check, complete, render. Pure.
 //! The plugin and AutoX take the same way; where values come from is their business.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use iter8_core::schema::{Problem, prune_unknown};
@@ -46,7 +47,7 @@ fn sentences(problems: &[Problem]) -> String {
 /// Values that passed every check, with their chart.
 #[derive(Debug)]
 pub struct Checked {
-    chart: Chart,
+    chart: &'static Chart,
     /// What the user set, merged; this is what history keeps.
     pub user_values: Value,
     /// With the chart's defaults.
@@ -55,12 +56,24 @@ pub struct Checked {
     pub warnings: Vec<String>,
 }
 
+/// The chart of experiments, read once: AutoX checks the values of many.
+fn chart() -> Result<&'static Chart, ChartError> {
+    static CHART: OnceLock<Chart> = OnceLock::new();
+    match CHART.get() {
+        Some(chart) => Ok(chart),
+        None => {
+            let chart = Chart::embedded("iter8")?;
+            Ok(CHART.get_or_init(|| chart))
+        }
+    }
+}
+
 /// Merges what the user set with the chart's defaults and checks it.
 ///
 /// # Errors
 /// Every problem of the values.
 pub fn check(user_values: Value, unknown_keys: UnknownKeys) -> Result<Checked, ExperimentError> {
-    let chart = Chart::embedded("iter8")?;
+    let chart = chart()?;
     let (mut values, mut warnings) = coalesce(&user_values, &chart.defaults);
     let (unknown, wrong): (Vec<Problem>, Vec<Problem>) = problems(&values).into_iter().partition(|p| p.unknown_key);
     match unknown_keys {
@@ -117,7 +130,7 @@ impl Checked {
     pub fn objects(&self, group: &Group, namespace: &str, revision: Revision) -> Result<Vec<Value>, BoxError> {
         let (name, namespace) = (group.clone(), namespace.to_owned());
         let release = Release { name, namespace, revision, service: MANAGER.to_owned() };
-        Ok(render(&self.chart, &release, &self.values)?)
+        Ok(render(self.chart, &release, &self.values)?)
     }
 
     /// Renders for whatever revision the launch takes.

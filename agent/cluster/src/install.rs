@@ -6,12 +6,14 @@
 //! - The parent names every kind and namespace before anything is made there, and every experiment that is to go before
 //!   it goes, so that whoever comes after a crash finds them.
 //! - Experiments that the new values do not have any more are deleted, because the controller may have lost its
-//!   permissions where they are; permissions go after them.
+//!   permissions where they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::{join_all, try_join_all};
+use futures_util::stream;
 use iter8_core::autox::values::AutoxValues;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -82,7 +84,7 @@ struct Kept {
 
 /// An installation as its parent Secret describes it.
 #[derive(Clone, Debug)]
-pub struct Installation {
+struct Installation {
     kept: Kept,
     extent: Extent,
     secret: Secret,
@@ -93,11 +95,7 @@ pub struct Installation {
 /// # Errors
 /// When the API refuses, [`ClusterError::Foreign`] when a Secret of that name is something else, and
 /// [`ClusterError::Corrupt`].
-pub async fn installation(
-    client: &Client,
-    namespace: &str,
-    name: &Group,
-) -> Result<Option<Installation>, ClusterError> {
+async fn installation(client: &Client, namespace: &str, name: &Group) -> Result<Option<Installation>, ClusterError> {
     let found = secrets(client, namespace).get_opt(name).await;
     let found = found.map_err(ClusterError::api("read", format_args!("secret/{name}"), namespace))?;
     found.map(|secret| Installation::read(secret, name)).transpose()
@@ -132,11 +130,6 @@ impl Installation {
             source: Box::new(source),
         })?;
         Ok(Self { kept, extent: Extent::read(Some(secret.annotations())), secret })
-    }
-
-    /// The values that the user gave.
-    pub fn user_values(&self) -> &Value {
-        &self.kept.values
     }
 
     fn exists(&self) -> bool {
@@ -274,21 +267,18 @@ pub async fn install(client: &Client, plan: &Plan<'_>) -> Result<Installed, Clus
             done.outcomes.push(Outcome { object, action: action(survey.live[index].as_ref(), &stored) });
         }
     }
-    let identity = names::autox(plan.namespace, plan.name);
-    let mut left = BTreeSet::new();
-    for experiment in parent.kept.leaving.clone() {
-        match delete_experiment(client, &identity, &experiment, plan.wait).await {
-            Ok(outcomes) => done.outcomes.extend(outcomes),
-            Err(error) => {
-                done.left.push(error);
-                left.insert(experiment);
-            }
-        }
-    }
+    let leaving = &parent.kept.leaving;
+    let (outcomes, _) = delete_all(client, &parent, leaving, plan.wait).await;
+    done.outcomes.extend(outcomes);
     for member in to_prune(&survey.members, &applied, &BTreeSet::new()) {
         remove(client, member).await?;
         done.outcomes.push(Outcome { object: member.object.clone(), action: Action::Pruned });
     }
+    // A controller that had not read its new configuration yet may have launched meanwhile. Now it may not any more.
+    let (outcomes, errors) = delete_all(client, &parent, leaving, plan.wait).await;
+    done.outcomes.extend(outcomes);
+    let left: BTreeSet<Experiment> = errors.iter().map(|(experiment, _)| experiment.clone()).collect();
+    done.left = errors.into_iter().map(|(_, error)| error).collect();
     loop {
         if !parent.is_of(plan) {
             return Err(ClusterError::AutoxChanged { name: plan.name.to_string() });
@@ -307,19 +297,46 @@ fn extent(planned: &[Planned], home: &str) -> Extent {
     Extent::of(planned.iter().map(|planned| &planned.object), home)
 }
 
-/// Indices of the planned objects in groups that are applied one after another: what the controller needs is there before it,
-/// and a role before its binding.
+/// Indices of the planned objects in groups that are applied one after another: a role before its binding, all permissions
+/// before the configuration that needs them, and everything before the controller.
 fn phases(planned: &[Planned]) -> Vec<Vec<usize>> {
     let phase = |kind| match kind {
-        Kind::ServiceAccount | Kind::Secret | Kind::Role => 0,
+        Kind::ServiceAccount | Kind::Role => 0,
         Kind::RoleBinding => 1,
-        Kind::PodDisruptionBudget | Kind::Deployment | Kind::CronJob | Kind::Job => 2,
+        Kind::Secret | Kind::PodDisruptionBudget => 2,
+        Kind::Deployment | Kind::CronJob | Kind::Job => 3,
     };
-    let mut phases = vec![Vec::new(); 3];
+    let mut phases = vec![Vec::new(); 4];
     for (index, planned) in planned.iter().enumerate() {
         phases[phase(planned.object.kind)].push(index);
     }
     phases
+}
+
+/// How many experiments are deleted at once.
+const AT_ONCE: usize = 8;
+
+/// Deletes experiments that an AutoX launched. What it did, and what could not be deleted.
+async fn delete_all(
+    client: &Client,
+    parent: &Installation,
+    experiments: &BTreeSet<Experiment>,
+    wait: Duration,
+) -> (Vec<Outcome>, Vec<(Experiment, ClusterError)>) {
+    let identity = names::autox(parent.namespace(), parent.name());
+    let each = experiments.iter().map(|experiment| {
+        let identity = identity.as_str();
+        async move { (experiment, delete_experiment(client, identity, experiment, wait).await) }
+    });
+    let answers: Vec<_> = stream::iter(each).buffered(AT_ONCE).collect().await;
+    let (mut outcomes, mut errors) = (Vec::new(), Vec::new());
+    for (experiment, answer) in answers {
+        match answer {
+            Ok(done) => outcomes.extend(done),
+            Err(error) => errors.push((experiment.clone(), error)),
+        }
+    }
+    (outcomes, errors)
 }
 
 /// Deletes an experiment, if this AutoX launched it; one that is not there is no error.
@@ -397,9 +414,11 @@ pub async fn uninstall(
     let deleted = |member: &Member| Outcome { object: member.object.clone(), action: Action::Deleted };
     let mut outcomes: Vec<Outcome> = removal.members().iter().map(deleted).collect();
     if !keeps_experiments {
-        let identity = names::autox(namespace, name);
-        for experiment in &parent.kept.experiments | &parent.kept.leaving {
-            outcomes.extend(delete_experiment(client, &identity, &experiment, wait).await?);
+        let experiments = &parent.kept.experiments | &parent.kept.leaving;
+        let (deleted, errors) = delete_all(client, &parent, &experiments, wait).await;
+        outcomes.extend(deleted);
+        if let Some((_, error)) = errors.into_iter().next() {
+            return Err(error);
         }
     }
     let parent = parent.member();
@@ -449,7 +468,7 @@ mod tests {
         let bytes = ByteString(serde_json::to_vec(&kept).unwrap());
         installed.secret.data = Some(BTreeMap::from([(KEY.to_owned(), bytes)]));
         let read = Installation::read(installed.secret.clone(), &name).unwrap();
-        assert_eq!((read.user_values(), read.set_id()), (&kept.values, names::applyset_id("autox", "iter8")));
+        assert_eq!((&read.kept, read.set_id()), (&kept, names::applyset_id("autox", "iter8")));
         let other = Group::new("other").unwrap();
         assert!(matches!(Installation::read(installed.secret, &other), Err(ClusterError::Foreign { .. })));
     }

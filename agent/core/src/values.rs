@@ -2,6 +2,7 @@
 //! Merging values and rendering the chart are the business of other crates.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -187,6 +188,9 @@ pub fn schema() -> Value {
     schema
 }
 
+/// [`schema`], made once: AutoX checks the values of many experiments.
+static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
+
 /// The key of a task's inputs that says when its step runs. It is no input of the task.
 const CONDITION: &str = "if";
 
@@ -216,7 +220,7 @@ fn task_of(values: &Value, name: &str) -> Option<Task> {
 /// Every problem of merged values: keys and types by the schema, then each named task's inputs, then what spans
 /// several keys.
 pub fn problems(values: &Value) -> Vec<Problem> {
-    let mut problems = check(values, &schema());
+    let mut problems = check(values, &SCHEMA);
     let tasks = values.get("tasks").and_then(Value::as_array);
     let names: Vec<&str> = tasks.into_iter().flatten().filter_map(Value::as_str).collect();
     if let Some(Value::String(text)) = values.get("tasks") {

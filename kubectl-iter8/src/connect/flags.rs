@@ -16,7 +16,7 @@ pub struct GlobalArgs {
     /// The context of the kubeconfig to use
     #[arg(long, global = true, alias = "kube-context")]
     pub context: Option<String>,
-    /// The namespace of the experiment
+    /// The namespace of the experiment, or of AutoX
     #[arg(short, long, global = true, env = "ITER8_NAMESPACE", hide_env = true)]
     pub namespace: Option<String>,
     /// The cluster of the kubeconfig to use

@@ -1,5 +1,7 @@
 //! `autox apply`: installs AutoX, or changes what it follows.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use clap::Args;
@@ -101,19 +103,32 @@ fn followed(triggers: usize) -> String {
 
 /// Refuses triggers of resources that the API server will never have, and warns of those that may come.
 async fn check_resources(client: &Client, checked: &CheckedAutox, context: &Context) -> Result<(), CliError> {
-    let asked = checked.autox.groups.iter().map(|(name, group)| async move {
-        let place = format!("groups.{name}.trigger");
-        served(client, &group.trigger).await.map(|served| (place, group.trigger.qualified_resource(), served))
-    });
-    let answers = try_join_all(asked).await.map_err(|error| cluster_error(context, error))?;
+    // However many triggers there are, their resources are few.
+    let mut resources: BTreeMap<(String, &str), Vec<String>> = BTreeMap::new();
+    let mut asked = Vec::new();
+    for (name, group) in &checked.autox.groups {
+        let (trigger, place) = (&group.trigger, format!("groups.{name}.trigger"));
+        match resources.entry((trigger.qualified_resource(), trigger.version.0.as_str())) {
+            Entry::Occupied(mut places) => places.get_mut().push(place),
+            Entry::Vacant(new) => {
+                new.insert(vec![place]);
+                asked.push(trigger);
+            }
+        }
+    }
+    let answers = asked.iter().map(|trigger| served(client, trigger));
+    let answers = try_join_all(answers).await.map_err(|error| cluster_error(context, error))?;
     let mut problems = Vec::new();
-    for (place, resource, served) in answers {
-        match served {
-            Served::Yes => {}
-            Served::NotYet(missing) => context.printer.warning(&format!(
-                "`{place}` is one of {resource}, and {missing}: its experiments start when it is installed"
-            )),
-            Served::No(key, message) => problems.push(Problem::at(&format!("{place}.{key}"), message)),
+    for (trigger, served) in asked.into_iter().zip(answers) {
+        let resource = trigger.qualified_resource();
+        for place in &resources[&(resource.clone(), trigger.version.0.as_str())] {
+            match &served {
+                Served::Yes => {}
+                Served::NotYet(missing) => context.printer.warning(&format!(
+                    "`{place}` is one of {resource}, and {missing}: its experiments start when it is installed"
+                )),
+                Served::No(key, message) => problems.push(Problem::at(&format!("{place}.{key}"), message)),
+            }
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(CliError::values(&problems)) }

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use iter8_agent::autox::is_rolled_out;
 use iter8_cluster::deployed::{Deployed, Experiment, Found, deployed, experiment, trigger};
 use iter8_cluster::error::ClusterError;
@@ -99,6 +100,9 @@ pub(super) async fn run(args: StatusArgs, context: &Context) -> Result<ExitCode,
     Ok(ExitCode::Satisfied)
 }
 
+/// How many triggers are looked at at once.
+const AT_ONCE: usize = 16;
+
 async fn look<'a>(
     client: &Client,
     identity: &str,
@@ -125,7 +129,8 @@ async fn look<'a>(
         let experiments = experiments.collect();
         Ok(GroupStatus { name, group, found, experiments })
     });
-    try_join_all(groups).await
+    // There may be a thousand of them.
+    stream::iter(groups).buffered(AT_ONCE).try_collect().await
 }
 
 /// What the controller would do about an experiment.
