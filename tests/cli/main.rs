@@ -5,6 +5,7 @@ mod agent;
 mod assert;
 mod autox;
 mod autox_offline;
+mod autox_permissions;
 mod autox_status;
 mod bad_days;
 mod bad_input;
