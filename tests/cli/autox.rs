@@ -317,6 +317,7 @@ fn a_resource_that_the_api_server_does_not_have_is_refused() {
         (json!({ "resource": "Deployment" }), "did you mean deployments?"),
         (json!({ "resource": "ksvcs" }), "it has deployments, "),
         (json!({ "version": "v2" }), "the API server has apps in v1"),
+        (json!({ "group": "" }), "`groups.web.trigger.group` is missing: deployments are in the API group apps"),
         (json!({ "group": "", "resource": "nodes" }), "a trigger is in one"),
         (json!({ "group": "", "version": "v2" }), "write v1, or name the API group"),
     ] {

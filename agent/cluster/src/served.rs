@@ -34,7 +34,14 @@ pub async fn served(client: &Client, trigger: &Trigger) -> Result<Served, Cluste
         source: Box::new(source),
     };
     match listed {
-        Ok(list) => Ok(found(&trigger.resource.0, &place, &list.resources)),
+        Ok(list) => match (found(&trigger.resource.0, &place, &list.resources), group) {
+            // The API group is easily forgotten.
+            (Served::No(key, message), "") => {
+                let elsewhere = group_with(client, &trigger.resource.0).await.map_err(failed)?;
+                Ok(elsewhere.unwrap_or(Served::No(key, message)))
+            }
+            (served, _) => Ok(served),
+        },
         Err(error) if Failure::of(&error) == Failure::NotFound => {
             let groups = client.list_api_groups().await.map_err(failed)?;
             Ok(absent(group, version, &groups))
@@ -43,6 +50,21 @@ pub async fn served(client: &Client, trigger: &Trigger) -> Result<Served, Cluste
         Err(error) if Failure::of(&error) == Failure::Forbidden => Ok(Served::Yes),
         Err(error) => Err(failed(error)),
     }
+}
+
+/// What is wrong with a resource of the core group that another API group has; None when none has.
+async fn group_with(client: &Client, name: &str) -> Result<Option<Served>, kube::Error> {
+    let groups = client.list_api_groups().await?;
+    for group in &groups.groups {
+        let Some(version) = group.preferred_version.as_ref().or(group.versions.first()) else { continue };
+        // A group whose server does not answer is none that is meant.
+        let Ok(list) = client.list_api_group_resources(&version.group_version).await else { continue };
+        if list.resources.iter().any(|resource| resource.name == name) {
+            let message = format!("is missing: {name} are in the API group {}", group.name);
+            return Ok(Some(Served::No("group", message)));
+        }
+    }
+    Ok(None)
 }
 
 /// Looks for a resource among those of its API group and version.
