@@ -5,6 +5,7 @@ use iter8_testkit::api_server::ApiServer;
 use serde_json::{Value, json};
 
 use crate::autox::{autox, launch_for, shop, values, write};
+use crate::get::without_ages;
 use crate::plugin::Plugin;
 
 /// Stores the trigger of the values.
@@ -24,13 +25,7 @@ fn controllers(server: &ApiServer, ready: u32) {
 fn status(plugin: &Plugin) -> String {
     let text = autox(plugin, "status -n iter8").code(0).stdout;
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    let line = |line: &str| match line.rsplit_once("   ") {
-        Some((before, age)) if age.ends_with('s') && age.trim_end_matches('s').parse::<u32>().is_ok() => {
-            format!("{before}   <age>\n")
-        }
-        _ => format!("{line}\n"),
-    };
-    text.lines().map(line).collect()
+    without_ages(&text)
 }
 
 #[test]
@@ -121,6 +116,25 @@ fn a_group_of_the_name_that_somebody_launched_is_told() {
     let _ = autox(&plugin, "status -n iter8")
         .code(0)
         .says("autox-web-load cannot be launched: there is a group of that name");
+}
+
+#[test]
+fn a_version_that_waits_for_the_run_before_or_for_its_rollout_is_told() {
+    let mut values = values();
+    values["groups"]["web"]["supersede"] = json!("wait");
+    values["groups"]["web"]["debounce"] = json!("1h");
+    let (server, plugin) = shop(&values);
+    let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);
+    controllers(&server, 1);
+    launch_for(&server, &plugin, "autox-web-load", "1.0");
+    trigger(&server, "2.0", "true");
+    let _ = autox(&plugin, "status -n iter8")
+        .code(0)
+        .says("waits, because the experiment of the version before still runs");
+    values["groups"]["web"]["awaitRollout"] = json!(true);
+    write(&plugin, &values);
+    let _ = autox(&plugin, "apply -n iter8 -f v.yaml").code(0);
+    let _ = autox(&plugin, "status -n iter8").code(0).says("waits, because the rollout of the trigger is not done");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::agent::{LAUNCH, ended, write, write_text};
 use crate::plugin::Plugin;
 
 /// `text` with the column of ages, which depends on the clock, made the same.
-fn without_ages(text: &str) -> String {
+pub(crate) fn without_ages(text: &str) -> String {
     let line = |line: &str| match line.rsplit_once("   ") {
         Some((before, age)) if age.ends_with('s') && age.trim_end_matches('s').parse::<u32>().is_ok() => {
             format!("{before}   <age>\n")

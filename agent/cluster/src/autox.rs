@@ -1,8 +1,6 @@
 //! From the values of AutoX to the objects that install it: merge with the chart's defaults, check, render. Pure. Whether a
 //! cluster has what the values name is the business of [`crate::served`], installing that of [`crate::install`].
 
-use std::collections::BTreeMap;
-
 use iter8_core::autox::refs;
 use iter8_core::autox::values::{AutoxValues, SpecValues, Trigger, problems, schema};
 use iter8_core::schema::{Problem, prune_unknown};
@@ -76,15 +74,8 @@ fn without_unknown_keys(values: &mut Value) {
 
 /// Checks the values of an experiment as a launch would, for a trigger that is made up. Returns its warnings.
 fn tried(place: &str, trigger: &Trigger, spec: &SpecValues) -> Result<Vec<String>, ExperimentError> {
-    let sample = refs::Trigger {
-        name: &trigger.name.0,
-        namespace: &trigger.namespace.0,
-        version: "1",
-        track: "1",
-        labels: BTreeMap::new(),
-    };
     let under = |problem: Problem| problem.under(place);
-    let filled = refs::fill(&spec.values, &sample)
+    let filled = refs::fill(&spec.values, &refs::Trigger::sample(trigger))
         .map_err(|problems| ExperimentError::Values(problems.into_iter().map(under).collect()))?;
     let checked = match experiment::check(Value::Object(filled), UnknownKeys::Refuse) {
         Ok(checked) => checked,

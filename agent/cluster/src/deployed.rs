@@ -74,15 +74,10 @@ pub enum Found {
 pub async fn trigger(client: &Client, group: &TriggerGroup) -> Result<Found, ClusterError> {
     let trigger = &group.trigger;
     let (namespace, name) = (trigger.namespace.0.as_str(), trigger.name.0.as_str());
-    let version = trigger.version.0.clone();
-    let api_version = match trigger.api_group() {
-        "" => version.clone(),
-        group => format!("{group}/{version}"),
-    };
     let resource = ApiResource {
         group: trigger.api_group().to_owned(),
-        version,
-        api_version,
+        version: trigger.version.0.clone(),
+        api_version: trigger.api_version(),
         // Only used for objects that are written.
         kind: String::new(),
         plural: trigger.resource.0.clone(),

@@ -24,7 +24,7 @@ pub enum Served {
 /// When the API server cannot be reached, or does not answer.
 pub async fn served(client: &Client, trigger: &Trigger) -> Result<Served, ClusterError> {
     let (group, version) = (trigger.api_group(), trigger.version.0.as_str());
-    let place = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+    let place = trigger.api_version();
     let listed = match group {
         "" => client.list_core_api_resources(version).await,
         _ => client.list_api_group_resources(&place).await,

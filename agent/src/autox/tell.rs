@@ -60,12 +60,8 @@ impl Voice {
             View::Absent | View::Unknown => None,
         };
         let before = self.triggers.remove(name).unwrap_or_default();
-        let api_version = match trigger.api_group() {
-            "" => trigger.version.0.clone(),
-            api_group => format!("{api_group}/{}", trigger.version.0),
-        };
         let reference = ObjectReference {
-            api_version: Some(api_version),
+            api_version: Some(trigger.api_version()),
             kind: if kind.is_empty() { before.kind } else { Some(kind.to_owned()) },
             name: Some(trigger.name.0.clone()),
             namespace: Some(trigger.namespace.0.clone()),

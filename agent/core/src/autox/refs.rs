@@ -27,6 +27,14 @@ pub struct Trigger<'a> {
     pub labels: BTreeMap<&'a str, &'a str>,
 }
 
+impl<'a> Trigger<'a> {
+    /// A trigger before it was seen, for checks of values.
+    pub fn sample(trigger: &'a values::Trigger) -> Self {
+        let labels = BTreeMap::new();
+        Self { name: &trigger.name.0, namespace: &trigger.namespace.0, version: "1", track: "1", labels }
+    }
+}
+
 /// Values with the trigger filled in, keys of maps included.
 ///
 /// # Errors

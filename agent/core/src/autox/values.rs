@@ -162,6 +162,14 @@ impl Trigger {
         self.group.as_ref().map_or("", |group| group.0.as_str())
     }
 
+    /// `apps/v1`, or the bare version in the core group.
+    pub fn api_version(&self) -> String {
+        match self.api_group() {
+            "" => self.version.0.clone(),
+            group => format!("{group}/{}", self.version.0),
+        }
+    }
+
     /// `deployments.apps`, or the bare resource in the core group.
     pub fn qualified_resource(&self) -> String {
         match self.api_group() {
@@ -329,14 +337,7 @@ fn chart_problem(spec: &SpecValues, program: &str) -> Option<(&'static str, Stri
 
 /// Problems of an experiment's values. What refers to the trigger is not judged, because it is not known yet.
 fn experiment_problems(trigger: &Trigger, values: &Map<String, Value>) -> Vec<Problem> {
-    let sample = refs::Trigger {
-        name: &trigger.name.0,
-        namespace: &trigger.namespace.0,
-        version: "1",
-        track: "1",
-        labels: BTreeMap::new(),
-    };
-    match refs::fill(values, &sample) {
+    match refs::fill(values, &refs::Trigger::sample(trigger)) {
         Err(problems) => problems,
         Ok(filled) => {
             let open = referring(values);

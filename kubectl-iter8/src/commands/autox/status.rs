@@ -1,5 +1,8 @@
 //! `autox status`: what AutoX follows, what it launched, and what it would do now.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -7,12 +10,13 @@ use iter8_agent::autox::is_rolled_out;
 use iter8_cluster::deployed::{Deployed, Experiment, Found, deployed, experiment, trigger};
 use iter8_cluster::error::ClusterError;
 use iter8_cluster::names;
-use iter8_core::autox::decide::{Action, Observed, Recorded, Running, Wanted, decide};
+use iter8_core::autox::decide::{Action, Why};
 use iter8_core::autox::object::Seen;
-use iter8_core::autox::values::{AutoxValues, Supersede, TriggerGroup};
-use iter8_core::autox::{AUTOX_LABEL, Cause, Stage, experiment_group};
+use iter8_core::autox::planner::{Done, Key, Planner, View, Work};
+use iter8_core::autox::values::{AutoxValues, TriggerGroup};
+use iter8_core::autox::{AUTOX_LABEL, Record, experiment_group};
 use iter8_core::result::API_VERSION;
-use iter8_core::{ExitCode, Phase, Verdict};
+use iter8_core::{ExitCode, ExperimentResult, Phase, Verdict};
 use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
@@ -103,6 +107,9 @@ pub(super) async fn run(args: StatusArgs, context: &Context) -> Result<ExitCode,
 /// How many triggers are looked at at once.
 const AT_ONCE: usize = 16;
 
+/// Longer than any version has to stand: how long it has stood is only known to who watches it.
+const LONG_AFTER: Duration = Duration::from_secs(u32::MAX as u64);
+
 async fn look<'a>(
     client: &Client,
     identity: &str,
@@ -123,56 +130,73 @@ async fn look<'a>(
         let experiments = group.specs.keys().zip(try_join_all(read).await?).map(|(spec, experiment)| {
             let other = experiment.record.as_ref().map(|record| record.cause.autox.clone());
             let owner = other.filter(|autox| autox != identity);
-            let action = next(identity, (name, group), spec, found.as_ref(), &experiment);
-            ExperimentStatus { spec, experiment, owner, action }
+            ExperimentStatus { spec, experiment, owner, action: Action::Keep(Why::NotKnown) }
         });
         let experiments = experiments.collect();
         Ok(GroupStatus { name, group, found, experiments })
     });
     // There may be a thousand of them.
-    stream::iter(groups).buffered(AT_ONCE).try_collect().await
+    let mut groups: Vec<GroupStatus<'_>> = stream::iter(groups).buffered(AT_ONCE).try_collect().await?;
+    decide(identity, autox, &mut groups);
+    Ok(groups)
 }
 
-/// What the controller would do about an experiment.
-fn next(
-    identity: &str,
-    (name, group): (&str, &TriggerGroup),
-    spec: &str,
-    found: Result<&Option<Seen>, &String>,
-    experiment: &Experiment,
-) -> Action {
-    let observed = match found {
-        Err(_) => Observed::Unknown,
-        Ok(None) => Observed::Absent,
-        Ok(Some(seen)) => Observed::Present {
-            is_marked: seen.is_marked(),
-            version: seen.version.clone(),
-            // How long it has stood is only known to who watches it.
-            is_settled: true,
-            is_rolled_out: seen.is_rolled_out || !group.awaits_rollout(),
-        },
-    };
-    let recorded = match &experiment.record {
-        None => Recorded::Nothing,
-        Some(record) => match record.stage {
-            Stage::Launching => Recorded::Launching(record.cause.clone()),
-            Stage::Launched => Recorded::Launched(record.cause.clone()),
-            Stage::Deleting => Recorded::Deleting,
-        },
-    };
-    let running = match experiment.result.as_ref().map(|result| result.phase) {
-        Some(Phase::Pending | Phase::Running) => Running::Yes,
-        Some(Phase::Succeeded | Phase::Failed | Phase::Cancelled) | None => Running::No,
-    };
-    let cause = Cause {
-        autox: identity.to_owned(),
-        group: name.to_owned(),
-        spec: spec.to_owned(),
-        version: String::new(),
-        digest: group.specs[spec].digest(&group.trigger),
-    };
-    let waits = group.supersede.unwrap_or_default() == Supersede::Wait;
-    decide(&observed, &recorded, running, &Wanted::Experiment { cause, waits })
+/// Lets the controller's planner see all that was found, and notes what it would do.
+fn decide(identity: &str, autox: &AutoxValues, groups: &mut [GroupStatus<'_>]) {
+    let mut planner = Planner::new(identity);
+    planner.configure(autox.clone());
+    let mut records: BTreeMap<&str, Vec<(String, Record)>> = BTreeMap::new();
+    for status in groups.iter() {
+        let here = records.entry(&status.group.trigger.namespace.0).or_default();
+        let ours = status.experiments.iter().filter(|experiment| experiment.owner.is_none());
+        here.extend(ours.filter_map(|experiment| {
+            Some((experiment_group(status.name, experiment.spec), experiment.experiment.record.clone()?))
+        }));
+        let view = match &status.found {
+            Err(_) => View::Unknown,
+            Ok(None) => View::Absent,
+            Ok(Some(seen)) => View::Present(seen.clone()),
+        };
+        planner.observe(status.name, view, Duration::ZERO);
+    }
+    records.into_iter().for_each(|(namespace, records)| planner.records(namespace, records));
+    let mut turn = planner.turn(LONG_AFTER);
+    let mut decisions = std::mem::take(&mut turn.decisions);
+    for work in turn.work {
+        if let Work::Look { key } = work {
+            let of_key = groups.iter().flat_map(|status| {
+                let experiments = status.experiments.iter();
+                experiments.filter(|experiment| key == status.key(experiment))
+            });
+            let runs = of_key.filter_map(|experiment| experiment.experiment.result.as_ref()).any(is_running);
+            planner.done(&key, Done::Looked { runs }, LONG_AFTER);
+        }
+    }
+    decisions.extend(planner.turn(LONG_AFTER).decisions);
+    let actions: BTreeMap<Key, Action> =
+        decisions.into_iter().map(|decision| (decision.key, decision.action)).collect();
+    for status in groups {
+        let keys: Vec<Key> = status.experiments.iter().map(|experiment| status.key(experiment)).collect();
+        for (experiment, key) in status.experiments.iter_mut().zip(keys) {
+            if let Some(action) = actions.get(&key) {
+                experiment.action = action.clone();
+            }
+        }
+    }
+}
+
+fn is_running(result: &ExperimentResult) -> bool {
+    match result.phase {
+        Phase::Pending | Phase::Running => true,
+        Phase::Succeeded | Phase::Failed | Phase::Cancelled => false,
+    }
+}
+
+impl GroupStatus<'_> {
+    fn key(&self, experiment: &ExperimentStatus<'_>) -> Key {
+        let namespace = self.group.trigger.namespace.0.clone();
+        Key { namespace, experiment: experiment_group(self.name, experiment.spec) }
+    }
 }
 
 fn shown(groups: &[GroupStatus<'_>], now: Timestamp, width: usize) -> String {
