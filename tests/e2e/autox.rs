@@ -9,6 +9,11 @@ const GROUP: &str = "autox-httpbin-iter8";
 
 /// Installs AutoX by the flags of the documentation, in and for a namespace with the app.
 pub(crate) fn install(ns: &Namespace, more: &[&str]) -> Ran {
+    install_in(ns, ns, more)
+}
+
+/// Installs AutoX in a namespace for the app of another.
+fn install_in(home: &Namespace, ns: &Namespace, more: &[&str]) -> Ran {
     let trigger = |key: &str, value: &str| format!("groups.httpbin.trigger.{key}={value}");
     let spec = |key: &str, value: &str| format!("groups.httpbin.specs.iter8.{key}={value}");
     let mut flags = vec![
@@ -34,8 +39,8 @@ pub(crate) fn install(ns: &Namespace, more: &[&str]) -> Ran {
     }
     let flags = flags.iter().flat_map(|flag| [SET, flag.as_str()]);
     let args: Vec<&str> = ["autox", "apply"].into_iter().chain(flags).chain(more.iter().copied()).collect();
-    let installed = ns.iter8(&args).code(0);
-    ns.kubectl(&["rollout", "status", "deployment/autox", "--timeout=120s"]).code(0);
+    let installed = home.iter8(&args).code(0);
+    home.kubectl(&["rollout", "status", "deployment/autox", "--timeout=120s"]).code(0);
     installed
 }
 
@@ -139,4 +144,35 @@ fn when_the_acting_replica_is_killed_the_other_goes_on() {
     assert_eq!(launched(&ns, "v2"), 2);
     assert_ne!(holder(), first);
     assert_eq!(ns.kubectl(&["get", "poddisruptionbudget", "autox", "-o", "name"]).code(0).code, 0);
+}
+
+#[test]
+fn permissions_for_other_namespaces_suffice_and_end_with_what_needed_them() {
+    let (home, ns, third) =
+        (Namespace::new("home"), Namespace::with_httpbin("apart"), Namespace::with_httpbin("third"));
+    let object = |key: &str, value: &str| format!("groups.httpbin.specs.iter8.values.ready.objects[0].{key}={value}");
+    let elsewhere = [
+        object("name", "httpbin"),
+        object("namespace", &third.name),
+        object("group", "apps"),
+        object("version", "v1"),
+        object("resource", "deployments"),
+    ];
+    let more: Vec<&str> = elsewhere.iter().flat_map(|flag| [SET, flag.as_str()]).collect();
+    let _ = install_in(&home, &ns, &more);
+    label(&ns, "iter8.tools/autox=true");
+    assert_eq!(launched(&ns, "v1"), 1);
+    ns.iter8(&["assert", "-g", GROUP, "-c", "completed,nofailure", "--timeout", "90s"]).code(0);
+    home.iter8(&["autox", "delete"]).code(0);
+    for place in [&home, &ns, &third] {
+        let left = place.kubectl(&[
+            "get",
+            "roles,rolebindings,serviceaccounts,secrets",
+            "-l",
+            "app.kubernetes.io/name",
+            "-o",
+            "name",
+        ]);
+        assert_eq!(left.stdout, "", "{left}");
+    }
 }
