@@ -140,7 +140,7 @@ fn helm(of: Of, cases: &[Case]) -> Vec<Answer> {
 }
 
 fn assert_the_same(of: Of) {
-    let chart = Chart::embedded(of.name()).unwrap();
+    let chart = Chart::embedded(of.name()).expect("the chart is part of the program");
     let cases = cases(of);
     let compared = cases.iter().zip(helm(of, &cases)).filter_map(|(case, answer)| {
         compared(case, rendered(&chart, case), answer).err().map(|difference| format!("{}: {difference}", case.file))
