@@ -106,6 +106,25 @@ fn killed_at_any_write_of_a_deletion_it_leaves_nothing() {
     );
 }
 
+#[test]
+fn what_a_killed_deletion_left_is_not_taken_for_the_experiment_when_the_trigger_is_back() {
+    let autox = Autox::new(&web());
+    let mut running = autox.start();
+    first(&autox);
+    let hold = autox.server.when("delete", "secrets").named("iter8-autox-web-load").times(1).hold();
+    autox.server.remove("deployments", SHOP, "web");
+    hold.wait_until_reached();
+    running.signal("KILL");
+    while !running.has_ended() {
+        std::thread::yield_now();
+    }
+    hold.release();
+    assert_eq!(autox.server.list("jobs", SHOP).len(), 0);
+    autox.server.put(deployment("web", "1"));
+    let _again = autox.start();
+    autox.server.wait_for("the job of the same version", |state| state.list("jobs", SHOP).into_iter().next().map(drop));
+}
+
 /// A quota, here, is what answers in words that do not change by themselves.
 #[test]
 fn a_launch_that_is_refused_is_told_on_the_trigger_and_tried_again() {
