@@ -246,9 +246,9 @@ impl Running {
         assert!(sent.is_ok_and(|status| status.success()), "{} cannot be sent SIG{name}", self.called);
     }
 
-    /// Waits until it has written `text`, to stdout or stderr.
+    /// Waits until it has written `text`, to stdout or stderr, and returns the line with it.
     #[track_caller]
-    pub fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) -> String {
         let deadline = Instant::now() + LIMIT;
         while !self.stdout.contains(text) && !self.stderr.contains(text) {
             assert!(
@@ -259,6 +259,8 @@ impl Running {
                 self.stderr
             );
         }
+        let mut lines = self.stdout.lines().chain(self.stderr.lines());
+        lines.find(|line| line.contains(text)).unwrap_or(text).to_owned()
     }
 
     /// Waits for its end.

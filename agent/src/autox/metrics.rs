@@ -1,7 +1,5 @@
 //! What AutoX counts, in the text format of Prometheus.
 
-use std::sync::atomic::AtomicU64;
-
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -29,9 +27,9 @@ pub(crate) struct Metrics {
     /// Whether the configuration that is stored is the one in force.
     pub(crate) config_valid: Gauge,
     /// Groups in the configuration in force.
-    pub(crate) groups: Gauge<i64, std::sync::atomic::AtomicI64>,
+    pub(crate) groups: Gauge,
     /// Changes that were taken in.
-    pub(crate) changes: Counter<u64, AtomicU64>,
+    pub(crate) changes: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -4,6 +4,8 @@ mod crashes;
 mod options;
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -376,6 +378,42 @@ fn decisions_are_told_on_the_trigger() {
         let events = state.list("events.events.k8s.io", SHOP);
         events.into_iter().find(|event| event["note"] == "launched autox-web-load, revision 2, for version 2").map(drop)
     });
+}
+
+/// What the controller answers to a GET.
+fn asked(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: autox\r\nconnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("it answers");
+    answer
+}
+
+#[test]
+fn it_is_ready_when_it_has_seen_everything_and_counts_what_it_does() {
+    let autox = Autox::new(&web());
+    autox.server.put(deployment("web", "1"));
+    let hold = autox.server.when("list", "deployments").hold();
+    let mut running = autox.start();
+    let line = running.wait_for("listens on");
+    let address = line.split_whitespace().last().expect("the line ends with the address");
+    hold.wait_until_reached();
+    assert!(asked(address, "/livez").starts_with("HTTP/1.1 200 "));
+    assert!(asked(address, "/readyz").starts_with("HTTP/1.1 503 "));
+    hold.release();
+    autox.launched("autox-web-load", "1");
+    running.wait_for("launched revision 1");
+    assert!(asked(address, "/readyz").starts_with("HTTP/1.1 200 "));
+    let metrics = asked(address, "/metrics");
+    for line in [
+        "iter8_autox_launches_total 1\n",
+        "iter8_autox_leader 1\n",
+        "iter8_autox_groups 1\n",
+        "iter8_autox_config_valid 1\n",
+    ] {
+        assert!(metrics.contains(line), "{line} {metrics}");
+    }
+    assert!(metrics.contains("iter8_autox_decisions_total{action=\"launch\",reason=\"NewVersion\"} 1\n"), "{metrics}");
 }
 
 #[test]
